@@ -1,0 +1,27 @@
+"""`submission-decisions`: what became of each submission."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from contracts.envelope import Fact
+from contracts.types import Slug, Uuid
+
+Outcome = Literal["counted", "duplicate", "held", "rejected"]
+
+
+class SubmissionDecided(Fact):
+    """The outcome of a submission; a later revision follows when a void, a restore or an earlier recording changes it."""
+
+    type: ClassVar[str] = "jemputbola.submission-decided.v1"
+    aggregate: ClassVar[str] = "submission"
+    submission_id: Uuid
+    device_id: Slug
+    device_seq: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    outcome: Outcome
+    reason: Slug | None = None
+
+    @property
+    def subject(self) -> str:
+        """The submission."""
+        return self.submission_id

@@ -1,0 +1,42 @@
+"""`progress`: how far each relay has published, so that a reader can tell when "known" is complete."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+from uuid import uuid5
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.envelope import NAMESPACE
+from contracts.types import Instant
+
+
+class ProgressMade(BaseModel):
+    """All that the owner knew until `through` is on this partition, before `end_offset`. Not of one campaign."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    type: ClassVar[str] = "jemputbola.progress-made.v1"
+    topic: Annotated[str, Field(min_length=1, max_length=249)]
+    partition: Annotated[int, Field(ge=0)]
+    through: Instant
+    end_offset: Annotated[int, Field(ge=0)]
+
+    @property
+    def subject(self) -> str:
+        """`topic/partition`."""
+        return f"{self.topic}/{self.partition}"
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return self.subject
+
+    @property
+    def event_id(self) -> str:
+        """Derived from partition and instant."""
+        return str(uuid5(NAMESPACE, f"progress/{self.subject}/{self.through.isoformat()}/{self.end_offset}"))
+
+    @property
+    def time(self) -> datetime:
+        """Until when all is published."""
+        return self.through

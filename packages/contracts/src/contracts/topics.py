@@ -1,0 +1,102 @@
+"""The catalogue: every topic with its types, key, partitions and configuration. The only place that names them."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from contracts.decisions import SubmissionDecided
+from contracts.envelope import Event
+from contracts.progress import ProgressMade
+from contracts.recordings import PersonMerged, RecordingCompleted, RecordingReattributed, RecordingVoided
+from contracts.schools import CampaignOpened, SchoolListed
+from contracts.submissions import RecordingSubmitted, SessionClosed
+from contracts.targets import FigureStated, TargetUpdated
+from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled
+
+AnyEvent = Event | ProgressMade
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One Kafka topic. `keeps` None means for ever; `compacted` keeps the latest record of each key."""
+
+    name: str
+    types: tuple[type[AnyEvent], ...]
+    key: str
+    owner: str
+    readers: tuple[str, ...]
+    partitions: int = 6
+    keeps: timedelta | None = None
+    compacted: bool = False
+    by_type: dict[str, type[AnyEvent]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_type", {model.type: model for model in self.types})
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic's whole configuration: `alter_configs` resets what is not named."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": "-1" if self.keeps is None else str(int(self.keeps.total_seconds() * 1000)),
+            "retention.bytes": "-1",
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(1024 * 1024),
+            "min.insync.replicas": "1",
+        }
+
+
+RECORDING_SUBMISSIONS: Final = Topic(
+    "recording-submissions",
+    (RecordingSubmitted, SessionClosed),
+    key="device_id",
+    owner="counter",
+    readers=("enrollment",),
+    keeps=timedelta(days=35),
+)
+RECORDINGS: Final = Topic(
+    "recordings",
+    (RecordingCompleted, RecordingVoided, RecordingReattributed, PersonMerged),
+    key="person_id",
+    owner="enrollment",
+    readers=("reporting",),
+)
+SUBMISSION_DECISIONS: Final = Topic(
+    "submission-decisions", (SubmissionDecided,), key="submission_id", owner="enrollment", readers=("reporting",)
+)
+TARGETS: Final = Topic(
+    "targets",
+    (TargetUpdated, FigureStated),
+    key="scope",
+    owner="enrollment",
+    readers=("reporting",),
+    partitions=1,
+)
+SCHOOLS: Final = Topic(
+    "schools",
+    (CampaignOpened, SchoolListed),
+    key="campaign or npsn",
+    owner="enrollment",
+    readers=("reporting", "scheduling"),
+    partitions=1,
+)
+VISITS: Final = Topic(
+    "visits",
+    (VisitScheduled, VisitRescheduled, VisitCancelled, VisitCompleted),
+    key="visit_id",
+    owner="scheduling",
+    readers=("reporting",),
+    partitions=1,
+)
+PROGRESS: Final = Topic(
+    "progress",
+    (ProgressMade,),
+    key="topic/partition",
+    owner="every relay",
+    readers=("reporting",),
+    partitions=1,
+    compacted=True,
+)
+
+CATALOGUE: Final = (RECORDING_SUBMISSIONS, RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS, VISITS, PROGRESS)
+TOPIC_OF: Final = {model: topic for topic in CATALOGUE for model in topic.types}
