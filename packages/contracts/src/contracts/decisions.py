@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.envelope import Fact
-from contracts.types import Slug, Uuid
+from contracts.types import Cause, Slug, Uuid
 
 Outcome = Literal["counted", "duplicate", "held", "rejected"]
 
 
 class SubmissionDecided(Fact):
-    """The outcome of a submission; a later revision follows when a void, a restore or an earlier recording changes it."""
+    """A submission's outcome; a later revision follows when a void, a restore or an earlier recording changes it."""
 
     type: ClassVar[str] = "jemputbola.submission-decided.v1"
     aggregate: ClassVar[str] = "submission"
@@ -19,7 +19,7 @@ class SubmissionDecided(Fact):
     device_id: Slug
     device_seq: Annotated[int, Field(ge=1, le=2**53 - 1)]
     outcome: Outcome
-    reason: Slug | None = None
+    reason: Cause | None = None
 
     @property
     def subject(self) -> str:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from contracts.envelope import Fact
-from contracts.types import Day, Group, Instant, Kind, Regency, Slug, Uuid
+from contracts.types import Cause, Day, Group, Instant, Kind, Regency, Uuid
 
 
 class Recording(Fact):
@@ -17,7 +17,7 @@ class Recording(Fact):
     aggregate: ClassVar[str] = "person"
     person_id: Uuid
     counts: bool
-    cause: Slug
+    cause: Cause
     group: Group
     domicile_regency: Regency | None = None
     kind: Kind

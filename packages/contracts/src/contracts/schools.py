@@ -22,7 +22,7 @@ class CampaignOpened(Fact):
     opens_on: Day
     voting_day: Day
     clock: Clock = "live"
-    kinds: list[Kind] = []
+    kinds: list[Kind] = Field(default_factory=list)
 
     @property
     def subject(self) -> str:

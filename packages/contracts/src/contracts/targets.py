@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from contracts.envelope import Fact
 from contracts.types import Count, Day, Label, Reason, Scope, Split, Text, Uuid
 
@@ -21,7 +23,7 @@ class TargetUpdated(Fact):
     value: Count
     effective_from: Day
     counting_from: Day | None = None
-    based_on: list[Uuid] = []
+    based_on: list[Uuid] = Field(default_factory=list)
     split: Split
     reason: Reason
     withdrawn: bool = False
@@ -46,7 +48,7 @@ class FigureStated(Fact):
     stated_on: Day
     stated_by: Label
     source: Text
-    supersedes: list[Uuid] = []
+    supersedes: list[Uuid] = Field(default_factory=list)
     withdrawn: bool = False
 
     @property

@@ -1,9 +1,13 @@
 """The words that events are made of: slugs, school numbers, groups, instants, days."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
+
+# No 16 digits in a row: they may be somebody's NIK, which never travels in clear.
+FREE_TEXT: Final = r"^([0-9]{0,15}[^0-9\x00])*[0-9]{0,15}$"
+SLUG: Final = r"^([A-Za-z]|[0-9]{1,15}([A-Za-z._-]|$))([0-9]{0,15}[A-Za-z._-])*[0-9]{0,15}$"
 
 Campaign = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"), Field(description="Slug of one voting day's drive.")
@@ -29,12 +33,15 @@ Regency = Annotated[
 ]
 # Unknown kinds are kept as text, never refused: the campaign's own list says which it expects.
 Kind = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), Field(description="Kind of recording point.")
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=FREE_TEXT),
+    Field(description="Kind of recording point, as `mpp`, `office`, `school_visit`, `special_event`."),
 ]
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Cause = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,62}$"), Field(description="A word for lists.")]
+Slug = Annotated[str, StringConstraints(max_length=64, pattern=SLUG)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=FREE_TEXT)]
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=FREE_TEXT)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=FREE_TEXT)]
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="1, 2, 3…: the highest wins.")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Instant = Annotated[AwareDatetime, Field(description="RFC 3339 with offset.")]

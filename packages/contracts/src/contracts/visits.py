@@ -18,7 +18,7 @@ class Visit(Fact):
     aggregate: ClassVar[str] = "visit"
     visit_id: Uuid
     kind: Kind
-    groups: list[Group] = []
+    groups: list[Group] = Field(default_factory=list)
     place: Label
     day: Day
     starts_at: Instant
