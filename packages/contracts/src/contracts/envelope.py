@@ -25,12 +25,10 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     type: ClassVar[str]
-    aggregate: ClassVar[str]
-    campaign: Campaign
 
     @property
     def subject(self) -> str:
-        """Id of the aggregate within its campaign; most topics use it as the record's key."""
+        """Id of what the event is about, within its campaign; most topics use it as the record's key."""
         raise NotImplementedError
 
     @property
@@ -52,6 +50,8 @@ class Event(BaseModel):
 class Fact(Event):
     """The aggregate's whole state after the event. The highest revision wins, so order and repeats change nothing."""
 
+    aggregate: ClassVar[str]
+    campaign: Campaign
     revision: Revision
     known_at: Instant
 

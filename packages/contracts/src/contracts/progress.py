@@ -4,22 +4,20 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import uuid5
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, StringConstraints
 
-from contracts.envelope import NAMESPACE
-from contracts.types import Instant
+from contracts.envelope import NAMESPACE, Event
+from contracts.types import MOST, SLUG, Instant
 
 
-class ProgressMade(BaseModel):
+class ProgressMade(Event):
     """All that the owner knew until `through` is on this partition, before `end_offset`. Not of one campaign."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
     type: ClassVar[str] = "jemputbola.progress-made.v1"
-    topic: Annotated[str, Field(min_length=1, max_length=249)]
-    partition: Annotated[int, Field(ge=0)]
+    topic: Annotated[str, StringConstraints(max_length=249, pattern=SLUG)]
+    partition: Annotated[int, Field(ge=0, le=2**31 - 1)]
     through: Instant
-    end_offset: Annotated[int, Field(ge=0)]
+    end_offset: Annotated[int, Field(ge=0, le=MOST)]
 
     @property
     def subject(self) -> str:

@@ -8,6 +8,11 @@ from contracts.envelope import Fact
 from contracts.types import Day, Kind, Label, Npsn, Regency
 
 Clock = Literal["live", "replay"]
+Zone = Annotated[
+    str,
+    StringConstraints(max_length=64, pattern=r"^[A-Za-z]([0-9]{0,2}[A-Za-z/_+-])*[0-9]{0,2}$"),
+    Field(description="IANA time zone in which days are counted, as `Asia/Jakarta`."),
+]
 SchoolKind = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}$"), Field(description="SMA, SMK, MA, SLB, …")]
 
 
@@ -18,11 +23,11 @@ class CampaignOpened(Fact):
     aggregate: ClassVar[str] = "campaign"
     name: Label
     region_code: Regency
-    zone: Annotated[str, Field(max_length=64, description="IANA time zone in which days are counted.")]
+    zone: Zone
     opens_on: Day
     voting_day: Day
     clock: Clock = "live"
-    kinds: list[Kind] = Field(default_factory=list)
+    kinds: list[Kind] = Field(default_factory=list, max_length=1000)
 
     @property
     def subject(self) -> str:

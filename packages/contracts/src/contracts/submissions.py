@@ -7,7 +7,7 @@ from uuid import uuid5
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import Count, Group, Instant, Kind, Label, Regency, Slug, Uuid
+from contracts.types import MOST, Campaign, Count, Group, Instant, Kind, Label, Regency, Slug, Uuid
 
 Sealed = Annotated[
     str,
@@ -28,8 +28,9 @@ class Documents(BaseModel):
 class FromDevice(Event):
     """What every message of a counter carries."""
 
+    campaign: Campaign
     device_id: Slug
-    device_seq: Annotated[int, Field(ge=1, le=2**53 - 1, description="1, 2, 3… per device: a gap is a loss.")]
+    device_seq: Annotated[int, Field(ge=1, le=MOST, description="1, 2, 3… per device: a gap is a loss.")]
     kind: Kind
     place: Label
 
@@ -43,7 +44,6 @@ class RecordingSubmitted(FromDevice):
     """One person's recording as the counter saw it. Who it was is in `sealed`, which enrollment alone can open."""
 
     type: ClassVar[str] = "jemputbola.recording-submitted.v1"
-    aggregate: ClassVar[str] = "submission"
     submission_id: Uuid
     session_id: Uuid | None = None
     group: Group | None = None
@@ -73,7 +73,6 @@ class SessionClosed(FromDevice):
     """A counter finished a session: so many submissions belong to it."""
 
     type: ClassVar[str] = "jemputbola.session-closed.v1"
-    aggregate: ClassVar[str] = "session"
     session_id: Uuid
     closed_at: Instant
     submissions: Annotated[Count, Field(description="How many this device recorded in the session.")]

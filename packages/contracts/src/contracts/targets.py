@@ -23,7 +23,7 @@ class TargetUpdated(Fact):
     value: Count
     effective_from: Day
     counting_from: Day | None = None
-    based_on: list[Uuid] = Field(default_factory=list)
+    based_on: list[Uuid] = Field(default_factory=list, max_length=1000)
     split: Split
     reason: Reason
     withdrawn: bool = False
@@ -48,7 +48,7 @@ class FigureStated(Fact):
     stated_on: Day
     stated_by: Label
     source: Text
-    supersedes: list[Uuid] = Field(default_factory=list)
+    supersedes: list[Uuid] = Field(default_factory=list, max_length=1000)
     withdrawn: bool = False
 
     @property

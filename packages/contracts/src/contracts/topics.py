@@ -13,22 +13,20 @@ from contracts.submissions import RecordingSubmitted, SessionClosed
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled
 
-AnyEvent = Event | ProgressMade
-
 
 @dataclass(frozen=True)
 class Topic:
     """One Kafka topic. `keeps` None means for ever; `compacted` keeps the latest record of each key."""
 
     name: str
-    types: tuple[type[AnyEvent], ...]
+    types: tuple[type[Event], ...]
     key: str
     owner: str
     readers: tuple[str, ...]
     partitions: int = 6
     keeps: timedelta | None = None
     compacted: bool = False
-    by_type: dict[str, type[AnyEvent]] = field(init=False, repr=False, compare=False)
+    by_type: dict[str, type[Event]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_type", {model.type: model for model in self.types})
@@ -42,7 +40,6 @@ class Topic:
             "retention.bytes": "-1",
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(1024 * 1024),
-            "min.insync.replicas": "1",
         }
 
 

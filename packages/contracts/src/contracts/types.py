@@ -5,22 +5,24 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-# No 16 digits in a row: they may be somebody's NIK, which never travels in clear.
+# No 16 digits in a row, in any field: they may be somebody's NIK, which never travels in clear.
 FREE_TEXT: Final = r"^([0-9]{0,15}[^0-9\x00])*[0-9]{0,15}$"
-SLUG: Final = r"^([A-Za-z]|[0-9]{1,15}([A-Za-z._-]|$))([0-9]{0,15}[A-Za-z._-])*[0-9]{0,15}$"
+SLUG: Final = r"^([0-9]{1,15}|[A-Za-z][0-9]{0,15})([A-Za-z._-][0-9]{0,15})*$"
+LABEL: Final = r"([0-9]{1,15}|[a-z][0-9]{0,15})([a-z-][0-9]{0,15})*"
+MOST: Final = 10**15 - 1
 
 Campaign = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"), Field(description="Slug of one voting day's drive.")
+    str, StringConstraints(max_length=63, pattern=f"^{LABEL}$"), Field(description="Slug of one voting day's drive.")
 ]
 Npsn = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$"), Field(description="National school number, 8 digits.")]
 Group = Annotated[
     str,
-    StringConstraints(pattern=r"^(npsn:[0-9]{8}|outside(:[a-z0-9][a-z0-9-]{0,62})?)$"),
+    StringConstraints(max_length=71, pattern=f"^(npsn:[0-9]{{8}}|outside(:{LABEL})?)$"),
     Field(description="Where a person counts: `npsn:<npsn>`, `outside` or `outside:<label>`."),
 ]
 Scope = Annotated[
     str,
-    StringConstraints(pattern=r"^(campaign|npsn:[0-9]{8}|outside(:[a-z0-9][a-z0-9-]{0,62})?)$"),
+    StringConstraints(max_length=71, pattern=f"^(campaign|npsn:[0-9]{{8}}|outside(:{LABEL})?)$"),
     Field(description="What a target or statement is about: `campaign` or a group."),
 ]
 Uuid = Annotated[

@@ -18,12 +18,12 @@ class Visit(Fact):
     aggregate: ClassVar[str] = "visit"
     visit_id: Uuid
     kind: Kind
-    groups: list[Group] = Field(default_factory=list)
+    groups: list[Group] = Field(default_factory=list, max_length=1000)
     place: Label
     day: Day
     starts_at: Instant
     ends_at: Instant
-    sets: Annotated[list[Slug], Field(description="Ids of the recording sets that go.")]
+    sets: Annotated[list[Slug], Field(max_length=1000, description="Ids of the recording sets that go.")]
     status: VisitStatus
     expected: Count | None = None
     missed: dict[MissedReason, Count] | None = None

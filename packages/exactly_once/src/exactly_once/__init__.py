@@ -1,1 +1,33 @@
-"""exactly_once."""
+"""Kafka and PostgreSQL, exactly once: every batch is one transaction that also moves the positions."""
+
+from pathlib import Path
+
+from exactly_once.consumer import Consumer, Handler, Subscription
+from exactly_once.dead_letters import DeadLetters
+from exactly_once.errors import Misconfigured, Verdict
+from exactly_once.outbox import publish
+from exactly_once.records import Batch, Connection, Pool, Received
+from exactly_once.relay import Relay
+from exactly_once.settings import KafkaSettings
+
+__all__ = [
+    "Batch",
+    "Connection",
+    "Consumer",
+    "DeadLetters",
+    "Handler",
+    "KafkaSettings",
+    "Misconfigured",
+    "Pool",
+    "Received",
+    "Relay",
+    "Subscription",
+    "Verdict",
+    "migrations_dir",
+    "publish",
+]
+
+
+def migrations_dir() -> Path:
+    """The SQL files that make the schema `exactly_once`."""
+    return Path(__file__).parent / "migrations"

@@ -1,0 +1,188 @@
+"""Dead letters: bad records set aside with reason and position, listed, shown, replayed through the same handler."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from cryptography.fernet import Fernet
+
+from contracts.topics import Topic
+from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
+
+Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A topic and the code that applies its events, within the batch's transaction."""
+
+    topic: Topic
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One row, without the record itself."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    logged_at: datetime
+    reason: str
+    detail: str
+    dead_at: datetime
+    status: str
+    closed_at: datetime | None
+    closed_why: str | None
+
+
+COLUMNS = 'id, topic, partition, "offset", logged_at, reason, detail, dead_at, status, closed_at, closed_why'
+
+
+class DeadLetters:
+    """The dead letters of one service. `key` is the Fernet key under which the records are kept."""
+
+    def __init__(self, key: str, topic_prefix: str = "") -> None:
+        self._fernet = Fernet(key)
+        self._prefix = topic_prefix
+
+    async def write(self, tx: Connection, faults: Sequence[Fault]) -> None:
+        """Sets the records aside in the batch's transaction; a record that already is stays as it was."""
+        await tx.executemany(
+            """
+            INSERT INTO exactly_once.dead_letter
+                   (topic, partition, "offset", logged_at, record_hash, reason, detail, sealed)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+            """,
+            [
+                (
+                    fault.record.topic.removeprefix(self._prefix),
+                    fault.record.partition,
+                    fault.record.offset,
+                    datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=fault.record.timestamp),
+                    sha256(plain := _plain(fault.record)).digest(),
+                    fault.reason,
+                    fault.detail,
+                    self._fernet.encrypt(plain),
+                )
+                for fault in faults
+            ],
+        )
+
+    async def list(
+        self, tx: Connection, *, status: str = "waiting", after: int = 0, limit: int = 100
+    ) -> list[DeadLetter]:
+        """Lists those of a status, oldest first, `limit` at most, with an id greater than `after`."""
+        rows = await tx.fetch(
+            f"""
+            SELECT {COLUMNS} FROM exactly_once.dead_letter
+             WHERE status = $1 AND id > $2 ORDER BY id LIMIT $3
+            """,  # noqa: S608
+            status,
+            after,
+            limit,
+        )
+        return [DeadLetter(**row) for row in rows]
+
+    async def get(self, tx: Connection, letter_id: int) -> DeadLetter:
+        """One of them. Raises LookupError."""
+        row = await tx.fetchrow(f"SELECT {COLUMNS} FROM exactly_once.dead_letter WHERE id = $1", letter_id)  # noqa: S608
+        if row is None:
+            raise LookupError(f"there is no dead letter {letter_id}")
+        return DeadLetter(**row)
+
+    async def record(self, tx: Connection, letter_id: int) -> Record:
+        """The record itself, decrypted: it may hold personal data. Raises LookupError."""
+        row = await tx.fetchrow(
+            """
+            SELECT topic, partition, "offset", logged_at, sealed
+              FROM exactly_once.dead_letter WHERE id = $1 FOR UPDATE
+            """,
+            letter_id,
+        )
+        if row is None:
+            raise LookupError(f"there is no dead letter {letter_id}")
+        return _record(
+            row["topic"], row["partition"], row["offset"], row["logged_at"], self._fernet.decrypt(row["sealed"])
+        )
+
+    async def replay(self, tx: Connection, letter_id: int, subscriptions: Sequence[Subscription]) -> DeadLetter:
+        """Hands the record to the same code again; it stays a dead letter, with the reason of today, if still bad.
+
+        Raises LookupError when there is none waiting under this id.
+        """
+        record = await self.record(tx, letter_id)
+        if (await self.get(tx, letter_id)).status != "waiting":
+            raise LookupError(f"dead letter {letter_id} is closed already")
+        subscription = next(found for found in subscriptions if found.topic.name == record.topic)
+        try:
+            batch = Batch([Received(decoder(subscription.topic)(record), record)])
+            async with tx.transaction():
+                await subscription.handler(tx, batch)
+            faults = batch.faults
+        except Undecodable as error:
+            faults = [Fault(record, error.reason, error.detail)]
+        if faults:
+            await tx.execute(
+                "UPDATE exactly_once.dead_letter SET reason = $2, detail = $3 WHERE id = $1",
+                letter_id,
+                faults[0].reason,
+                faults[0].detail,
+            )
+        else:
+            await self._close(tx, letter_id, "replayed", "applied")
+        return await self.get(tx, letter_id)
+
+    async def discard(self, tx: Connection, letter_id: int, reason: str) -> DeadLetter:
+        """Closes a dead letter for good: a person decided so. Raises LookupError."""
+        letter = await self.get(tx, letter_id)
+        if letter.status != "waiting":
+            raise LookupError(f"dead letter {letter_id} is closed already")
+        await self._close(tx, letter_id, "discarded", reason)
+        return await self.get(tx, letter_id)
+
+    async def _close(self, tx: Connection, letter_id: int, status: str, why: str) -> None:
+        await tx.execute(
+            """
+            UPDATE exactly_once.dead_letter SET status = $2, closed_why = $3, closed_at = clock_timestamp()
+             WHERE id = $1
+            """,
+            letter_id,
+            status,
+            why,
+        )
+
+
+def _plain(record: Record) -> bytes:
+    def text(value: bytes | None) -> str | None:
+        return None if value is None else b64encode(value).decode()
+
+    headers = [[name, text(value)] for name, value in record.headers]
+    return json.dumps({"key": text(record.key), "value": text(record.value), "headers": headers}).encode()
+
+
+def _record(topic: str, partition: int, offset: int, logged_at: datetime, plain: bytes) -> Record:
+    def content(text: str | None) -> bytes | None:
+        return None if text is None else b64decode(text)
+
+    kept = json.loads(plain)
+    key, value = content(kept["key"]), content(kept["value"])
+    return ConsumerRecord(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        timestamp=round(logged_at.timestamp() * 1000),
+        timestamp_type=1,
+        key=key,
+        value=value,
+        checksum=None,
+        serialized_key_size=-1 if key is None else len(key),
+        serialized_value_size=-1 if value is None else len(value),
+        headers=tuple((name, content(text)) for name, text in kept["headers"]),
+    )

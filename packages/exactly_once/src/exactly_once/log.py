@@ -1,0 +1,62 @@
+"""Looking at the log itself, beside the consumer: bounds of partitions and single records."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from exactly_once.position import Partition
+from exactly_once.records import Record
+
+ANSWER_WITHIN: Final = 10.0
+
+
+class Log:
+    """Reads without a group: what it looks at moves nobody's position. `prefix` is put before the topics' names."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1024,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.wait_for(self._consumer.start(), ANSWER_WITHIN)
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
+        """Begin and end offset of each partition. Raises TimeoutError and aiokafka's errors."""
+        wanted = {self._named(partition): partition for partition in partitions}
+        begin = await asyncio.wait_for(self._consumer.beginning_offsets(list(wanted)), ANSWER_WITHIN)
+        end = await asyncio.wait_for(self._consumer.end_offsets(list(wanted)), ANSWER_WITHIN)
+        return {partition: (begin[named], end[named]) for named, partition in wanted.items()}
+
+    async def first_from(self, offsets: Mapping[Partition, int]) -> dict[Partition, Record]:
+        """Of each partition the first record at this offset or, in a gap of the log, after it. Raises TimeoutError."""
+        wanted = {self._named(partition): offset for partition, offset in offsets.items()}
+        if not wanted:
+            return {}
+        self._consumer.assign(list(wanted))
+        for named, offset in wanted.items():
+            self._consumer.seek(named, offset)
+        async with asyncio.timeout(ANSWER_WITHIN):
+            records = await asyncio.gather(*(self._consumer.getone(named) for named in wanted))
+        return dict(zip(offsets, records, strict=True))
+
+    def _named(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._prefix + partition[0], partition[1])

@@ -1,0 +1,17 @@
+"""What consumer and relay count for whoever runs the service."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """The package's metrics, in a registry of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.applied = Counter(
+            "records_applied", "Records applied, dead letters included", ["topic"], registry=registry
+        )
+        self.dead = Counter("dead_letters", "Records set aside", ["topic", "reason"], registry=registry)
+        self.retries = Counter("batch_retries", "Batches begun again", ["cause"], registry=registry)
+        self.lag = Gauge("lag_records", "Log end minus position", ["topic", "partition"], registry=registry)
+        self.published = Counter("outbox_published", "Outbox rows published", ["topic"], registry=registry)
+        self.leads = Gauge("relay_leads", "1 while this process is the one relay", registry=registry)

@@ -1,0 +1,122 @@
+"""Records as they come from the log, and the events they carry; what cannot be one is told apart here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+
+import asyncpg
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+    from asyncpg.pool import PoolConnectionProxy
+
+    from contracts.topics import Topic
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
+else:
+    Connection = Any
+    Pool = Any
+    Record = Any
+
+E = TypeVar("E")
+DETAIL_LIMIT: Final = 1000
+
+
+class Undecodable(Exception):
+    """A record that is no event of its topic."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Received(Generic[E]):
+    """An event and the record that carried it."""
+
+    __slots__ = ("event", "record")
+
+    def __init__(self, event: E, record: Record) -> None:
+        self.event = event
+        self.record = record
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a record is a dead letter. `reason` is a word for lists; `detail` never holds input."""
+
+    record: Record
+    reason: str
+    detail: str
+
+
+class Batch(Generic[E]):
+    """Events of one topic, in the log's order within each partition; repeats and any order of revisions occur."""
+
+    __slots__ = ("faults", "received")
+
+    def __init__(self, received: list[Received[E]]) -> None:
+        self.received = received
+        self.faults: list[Fault] = []
+
+    def __iter__(self) -> Iterator[Received[E]]:
+        return iter(self.received)
+
+    def __len__(self) -> int:
+        return len(self.received)
+
+    def reject(self, received: Received[E], reason: str, detail: str = "") -> None:
+        """Makes a dead letter of an event, in the transaction of this batch.
+
+        `reason` is a word for lists, `detail` says what to do and must not repeat what came in.
+        """
+        self.faults.append(Fault(received.record, reason, detail))
+
+
+def record_id(record: Record) -> str:
+    """What tells one record from another: `ce_id` and the content, as a short hash."""
+    found = sha256(record.value or b"")
+    for name, value in record.headers:
+        if name == "ce_id":
+            found.update(value or b"")
+            break
+    return found.hexdigest()[:32]
+
+
+def decoder(topic: Topic) -> Callable[[Record], Any]:
+    """Makes the function that turns a record of the topic into its event, or raises Undecodable."""
+    models = {model.type.encode(): model.__pydantic_validator__.validate_json for model in topic.types}
+
+    def decode(record: Record) -> Any:
+        value = record.value
+        if value is None:
+            raise Undecodable("tombstone", "the record has no value; nothing is ever deleted on this topic")
+        for name, content in record.headers:  # noqa: B007
+            if name == "ce_type":
+                break
+        else:
+            raise Undecodable("missing_type", "the header ce_type is missing")
+        validate = models.get(content)
+        if validate is None:
+            raise Undecodable("unknown_type", f"ce_type is none of this topic's: {', '.join(sorted(topic.by_type))}")
+        try:
+            return validate(value)
+        except ValidationError as error:
+            raise undecodable(error) from None
+
+    return decode
+
+
+def undecodable(error: ValidationError) -> Undecodable:
+    """Says which fields are wrong and how, without what they held."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return Undecodable("malformed", "the value is not a JSON object in UTF-8")
+    said = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg']}" for problem in problems)
+    return Undecodable("wrong_field", said[:DETAIL_LIMIT])

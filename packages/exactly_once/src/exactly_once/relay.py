@@ -1,0 +1,221 @@
+"""The relay: publishes the outbox in order, one relay for a database, and says how far it has come."""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from contracts.envelope import encode
+from contracts.progress import ProgressMade
+from contracts.topics import PROGRESS, Topic
+from exactly_once.log import Log
+from exactly_once.metrics import Metrics
+from exactly_once.outbox import CHANNEL
+from exactly_once.position import Partition
+from exactly_once.settings import KafkaSettings
+
+logger: Final = logging.getLogger(__name__)
+LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
+BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+Row = asyncpg.Record
+
+
+class Relay:
+    """Publishes what `publish` wrote. Others of the same database stand by until this one loses its lock."""
+
+    name = "relay"
+
+    def __init__(
+        self, settings: KafkaSettings, database_url: str, *, source: str, topics: Sequence[Topic], metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._database_url = database_url
+        self._source = source
+        self._topics = [topic.name for topic in topics]
+        self._metrics = metrics
+        self._partition = DefaultPartitioner()
+        self._trouble: str | None = "not started"
+
+    def problems(self) -> list[str]:
+        """What keeps it from being ready, in words; standing by is no problem."""
+        return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
+
+    async def run(self) -> None:
+        """Competes for the lock and publishes while it has it, until it is cancelled."""
+        attempt = 0
+        while True:
+            try:
+                async with AsyncExitStack() as stack:
+                    connection = await self._connect(stack)
+                    await self._wait_for_lock(connection)
+                    attempt = 0
+                    await self._lead(connection, stack)
+            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._trouble = f"publishing is interrupted: {type(error).__name__}"
+                logger.warning(self._trouble)
+            finally:
+                self._metrics.leads.set(0)
+            await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+            attempt += 1
+
+    async def _connect(self, stack: AsyncExitStack) -> "asyncpg.Connection[Row]":
+        """A connection of its own, which the server closes once it is silent: a frozen relay loses its lock."""
+        connection = await asyncpg.connect(
+            self._database_url,
+            command_timeout=30,
+            server_settings={
+                "application_name": f"{self._source}-relay",
+                "idle_session_timeout": str(int(self._settings.relay_idle_limit * 1000)),
+            },
+        )
+        stack.push_async_callback(self._close, connection)
+        return connection
+
+    async def _close(self, connection: "asyncpg.Connection[Row]") -> None:
+        """Closes, or cuts a connection off that no longer answers."""
+        try:
+            await connection.close(timeout=2)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()
+
+    async def _wait_for_lock(self, connection: "asyncpg.Connection[Row]") -> None:
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            self._trouble = None
+            await asyncio.sleep(self._settings.relay_poll)
+
+    async def _lead(self, connection: "asyncpg.Connection[Row]", stack: AsyncExitStack) -> None:
+        """Publishes until something fails. A new producer each time: a failed one may be out of sequence for ever."""
+        told = asyncio.Event()
+        await connection.add_listener(CHANNEL, lambda *_: told.set())
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            client_id=f"{self._source}-relay",
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=512 * 1024,
+            metadata_max_age_ms=10_000,
+        )
+        stack.push_async_callback(producer.stop)
+        await asyncio.wait_for(producer.start(), self._settings.send_timeout)
+        ends = await self._ends(producer)
+        self._metrics.leads.set(1)
+        self._trouble = None
+        said = 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            told.clear()
+            through = await self._known_through(connection)
+            rows = await connection.fetch(
+                "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
+                self._settings.relay_batch,
+            )
+            if rows:
+                ends |= await self._publish(producer, rows)
+                await connection.execute(
+                    "DELETE FROM exactly_once.outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
+                )
+            if len(rows) < self._settings.relay_batch:
+                if clock() - said >= self._settings.progress_interval:
+                    ends = await self._ends(producer, ends)
+                    await self._say_progress(producer, through, ends)
+                    said = clock()
+                await self._wait(told)
+
+    async def _wait(self, told: asyncio.Event) -> None:
+        """Until the database says that there is more; that is a hint which may be missed, so not for long."""
+        try:
+            await asyncio.wait_for(told.wait(), self._settings.relay_poll)
+        except TimeoutError:
+            return
+
+    async def _known_through(self, connection: "asyncpg.Connection[Row]") -> datetime:
+        """Until when everything known is visible to a query begun after this one.
+
+        A decision takes its `known_at` from the clock within its transaction, so after the transaction began: what is
+        still under way, or begins later, is known later than this.
+        """
+        row = await connection.fetchrow(
+            """
+            WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
+            SELECT least(clock.now, (
+                     SELECT min(xact_start) FROM pg_stat_activity
+                      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+                   )) - interval '1 microsecond' AS through
+              FROM clock
+            """
+        )
+        assert row is not None
+        through: datetime = row["through"]
+        return through
+
+    async def _ends(
+        self, producer: AIOKafkaProducer, known: dict[Partition, int] | None = None
+    ) -> dict[Partition, int]:
+        """The end offset of every partition of this relay's topics; looked up for those not known yet."""
+        ends = dict(known or {})
+        prefix = self._settings.topic_prefix
+        missing = [
+            (topic, partition)
+            for topic in self._topics
+            for partition in await producer.partitions_for(prefix + topic)
+            if (topic, partition) not in ends
+        ]
+        if missing:
+            async with Log(self._settings.kafka_bootstrap_servers, prefix) as log:
+                ends |= {partition: end for partition, (_, end) in (await log.bounds(missing)).items()}
+        return ends
+
+    async def _publish(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> dict[Partition, int]:
+        """Sends the rows, each key's in order, and waits until the broker has them; answers the new end offsets."""
+        by_partition: dict[Partition, list[Row]] = defaultdict(list)
+        for row in rows:
+            partitions = sorted(await producer.partitions_for(self._settings.topic_prefix + row["topic"]))
+            by_partition[row["topic"], self._partition(row["key"], partitions, partitions)].append(row)
+        sent = [(place, await self._send(producer, place, part)) for place, part in by_partition.items()]
+        ends: dict[Partition, int] = {}
+        async with asyncio.timeout(self._settings.send_timeout):
+            for place, batches in sent:
+                for count, acknowledged in batches:
+                    ends[place] = (await acknowledged).offset + count
+        for (topic, _), part in by_partition.items():
+            self._metrics.published.labels(topic).inc(len(part))
+        return ends
+
+    async def _send(
+        self, producer: AIOKafkaProducer, place: Partition, rows: Sequence[Row]
+    ) -> "list[tuple[int, asyncio.Future[Any]]]":
+        """Queues the rows of one partition as record batches, in order."""
+        batches = []
+        remaining = list(rows)
+        while remaining:
+            batch = producer.create_batch()
+            count = 0
+            for row in remaining:
+                headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
+                if batch.append(key=row["key"], value=row["value"], timestamp=None, headers=headers) is None:
+                    break
+                count += 1
+            topic = self._settings.topic_prefix + place[0]
+            async with asyncio.timeout(self._settings.send_timeout):
+                batches.append((count, await producer.send_batch(batch, topic, partition=place[1])))
+            remaining = remaining[count:]
+        return batches
+
+    async def _say_progress(self, producer: AIOKafkaProducer, through: datetime, ends: dict[Partition, int]) -> None:
+        """Tells readers that each partition holds, before these offsets, all that was known until `through`."""
+        topic = self._settings.topic_prefix + PROGRESS.name
+        async with asyncio.timeout(self._settings.send_timeout):
+            for (name, partition), end in sorted(ends.items()):
+                event = ProgressMade(topic=name, partition=partition, through=through, end_offset=end)
+                message = encode(event, self._source)
+                await producer.send(topic, message.value, key=message.key, headers=message.headers)
+            await producer.flush()
