@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
-from cryptography.fernet import Fernet
 
 from contracts.topics import CATALOGUE
 from exactly_once import KafkaSettings
 from exactly_once.provision import provision
 from stack.kafka import Kafka
 from stack.postgres import Database, Postgres
+from tests.support import kafka_settings
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("stack")
-    with Kafka(home) as kafka, Postgres(home) as postgres:
+    # Members of a group that were killed are noticed after 1.5 s, not 6: the fault tests kill many.
+    settings = {"group.min.session.timeout.ms": "1000"}
+    with Kafka(home, settings=settings) as kafka, Postgres(home) as postgres:
         yield Stack(kafka, postgres)
 
 
@@ -54,17 +56,3 @@ async def topic_prefix(stack: Stack) -> AsyncIterator[str]:
 def settings(stack: Stack, topic_prefix: str) -> KafkaSettings:
     """What a consumer and a relay on these topics need to know; impatient, as a test is."""
     return kafka_settings(stack.bootstrap_servers, topic_prefix)
-
-
-def kafka_settings(bootstrap_servers: str, topic_prefix: str = "", **changes: object) -> KafkaSettings:
-    return KafkaSettings.model_validate(
-        {
-            "kafka_bootstrap_servers": bootstrap_servers,
-            "topic_prefix": topic_prefix,
-            "dead_letter_key": Fernet.generate_key().decode(),
-            "guard_interval": 1,
-            "relay_poll": 0.1,
-            "progress_interval": 0.2,
-            **changes,
-        }
-    )

@@ -4,7 +4,8 @@ import asyncpg
 
 from exactly_once import KafkaSettings
 
-from .conftest import consuming, ledger_consumer, recording, send, until
+from tests.ledger import consuming, ledger_consumer, recording, send
+from tests.support import until
 
 
 async def test_every_record_is_applied_once(settings: KafkaSettings, pool: asyncpg.Pool) -> None:

@@ -42,9 +42,7 @@ class Wiring:
 
 def add_verbs(app: typer.Typer, wire: Callable[[], Wiring]) -> None:
     """Adds `position`, `dead-letters` and `provision` to a service's command line."""
-    app.add_typer(
-        _positions(wire), name="position", help="How far each partition is applied; going on after a verdict."
-    )
+    app.add_typer(_positions(wire), name="position", help="How far each partition is; going on after a verdict.")
     app.add_typer(_dead_letters(wire), name="dead-letters", help="Bad records: list, show, replay, discard.")
 
     @app.command("provision")
@@ -208,9 +206,11 @@ def _dead_letters(wire: Callable[[], Wiring]) -> typer.Typer:
             async with _connected(wire()) as tx:
                 await tx.execute(
                     """
-                    INSERT INTO exactly_once.flood_pass (topic, partition, until_offset, reason) VALUES ($1, $2, $3, $4)
+                    INSERT INTO exactly_once.flood_pass AS pass (topic, partition, until_offset, reason)
+                    VALUES ($1, $2, $3, $4)
                     ON CONFLICT (topic, partition) DO UPDATE
-                       SET until_offset = excluded.until_offset, reason = excluded.reason, decided_at = clock_timestamp()
+                       SET (until_offset, reason, decided_at)
+                         = (excluded.until_offset, excluded.reason, clock_timestamp())
                     """,
                     topic,
                     partition,

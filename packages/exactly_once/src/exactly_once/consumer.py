@@ -19,6 +19,7 @@ from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.position import Move, Partition, Position
+from exactly_once.preflight import preflight
 from exactly_once.records import Batch, Connection, Fault, Pool, Received, Record, Undecodable, decoder, record_id
 from exactly_once.settings import KafkaSettings
 
@@ -45,6 +46,7 @@ class Consumer:
         self._settings = settings
         self._pool = pool
         self._prefix = settings.topic_prefix
+        self._topics = [found.topic for found in subscriptions]
         self._handlers = {found.topic.name: found.handler for found in subscriptions}
         self._decoders = {found.topic.name: decoder(found.topic) for found in subscriptions}
         self._compacted = frozenset(found.topic.name for found in subscriptions if found.topic.compacted)
@@ -63,7 +65,7 @@ class Consumer:
             metadata_max_age_ms=10_000,
             apply_types=False,
             graceful_timeout=5.0,
-            logger=logging.getLogger("faststream"),
+            logger=None,  # it has a line for every batch; aiokafka reports the errors
         )
         self._subscriber = self._broker.subscriber(
             *(self._prefix + name for name in self._handlers),
@@ -86,7 +88,8 @@ class Consumer:
         return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
 
     async def run(self) -> None:
-        """Consumes until it is cancelled. Raises Verdict when a person must decide."""
+        """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
+        await preflight(self._settings, self._topics)
         async with self._log:
             await self._broker.start()
             try:
@@ -118,6 +121,14 @@ class Consumer:
 
     async def assigned(self, partitions: set[TopicPartition]) -> None:
         """Starts newly assigned partitions where the database says; called by the group's rebalance."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        # At once, before anything is awaited: a partition without a position would be an error of the fetcher, after
+        # which FastStream sleeps for 5 s. Paused, it fetches nothing from this offset.
+        for partition in partitions:
+            consumer.seek(partition, 0)
+        consumer.pause(*partitions)
         await self._seek({self._plain(partition) for partition in partitions}, compare=True)
 
     async def _seek(self, partitions: Iterable[Partition], *, compare: bool = False) -> None:
@@ -144,7 +155,9 @@ class Consumer:
             partition = (found.topic, found.partition)
             self._expected[partition] = found.next_offset
             if consumer is not None and partition in assigned:
-                consumer.seek(TopicPartition(self._prefix + found.topic, found.partition), found.next_offset)
+                named = TopicPartition(self._prefix + found.topic, found.partition)
+                consumer.seek(named, found.next_offset)
+                consumer.resume(named)
         self._trouble = None
 
     async def _on_batch(self, records: tuple[Record, ...]) -> None:

@@ -21,6 +21,7 @@ from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.outbox import CHANNEL
 from exactly_once.position import Partition
+from exactly_once.preflight import preflight
 from exactly_once.settings import KafkaSettings
 
 logger: Final = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Relay:
         self._settings = settings
         self._database_url = database_url
         self._source = source
-        self._topics = [topic.name for topic in topics]
+        self._topics = list(topics)
         self._metrics = metrics
         self._partition = DefaultPartitioner()
         self._trouble: str | None = "not started"
@@ -50,7 +51,8 @@ class Relay:
         return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
 
     async def run(self) -> None:
-        """Competes for the lock and publishes while it has it, until it is cancelled."""
+        """Competes for the lock and publishes while it has it, until cancelled. Raises Misconfigured at the start."""
+        await preflight(self._settings, [*self._topics, PROGRESS])
         attempt = 0
         while True:
             try:
@@ -165,7 +167,7 @@ class Relay:
         prefix = self._settings.topic_prefix
         missing = [
             (topic, partition)
-            for topic in self._topics
+            for topic in (each.name for each in self._topics)
             for partition in await producer.partitions_for(prefix + topic)
             if (topic, partition) not in ends
         ]

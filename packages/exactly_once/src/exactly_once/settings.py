@@ -39,7 +39,7 @@ class KafkaSettings(BaseModel):
     preflight_deadline: Annotated[float, Field(gt=0, description="Seconds until a start without Kafka gives up.")] = 30
     max_records: Annotated[int, Field(ge=1, description="Records a batch, at most.")] = 5000
     batch_wait_ms: Annotated[int, Field(ge=1, description="Milliseconds an empty poll waits.")] = 10
-    session_timeout_ms: Annotated[int, Field(ge=6000, description="A silent owner loses its partitions after it.")] = (
+    session_timeout_ms: Annotated[int, Field(ge=1000, description="A silent owner loses its partitions after it.")] = (
         6000
     )
     guard_interval: Annotated[float, Field(gt=0, description="Seconds between two looks of the position guard.")] = 10

@@ -1,0 +1,122 @@
+"""A small ledger to test with: each event must be found in it exactly once, and as often as it was handled, never more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from prometheus_client import CollectorRegistry
+
+from contracts.envelope import encode
+from contracts.recordings import Recording, RecordingCompleted
+from contracts.topics import RECORDINGS
+from exactly_once import Batch, Connection, Consumer, KafkaSettings, Subscription, migrations_dir
+from exactly_once.metrics import Metrics
+from stack.postgres import Database
+
+LEDGER = """
+CREATE TABLE ledger (person_id text PRIMARY KEY, revision int NOT NULL, applied int NOT NULL);
+CREATE TABLE total (n bigint NOT NULL);
+INSERT INTO total (n) VALUES (0);
+"""
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
+    """The runtime role's pool of a database that has the package's tables and the ledger."""
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        for file in sorted(migrations_dir().glob("*.sql")):
+            await owner.execute(file.read_text())
+        await owner.execute(LEDGER)
+    finally:
+        await owner.close()
+    async with asyncpg.create_pool(database.url, min_size=1, max_size=6, command_timeout=20) as made:
+        yield made
+
+
+async def count(tx: Connection, batch: Batch[Recording]) -> None:
+    """Plain additions: applied twice, or not at all, it shows at once."""
+    await tx.executemany(
+        """
+        INSERT INTO ledger VALUES ($1, $2, 1)
+        ON CONFLICT (person_id) DO UPDATE SET applied = ledger.applied + 1
+        """,
+        [(received.event.person_id, received.event.revision) for received in batch],
+    )
+    await tx.execute("UPDATE total SET n = n + $1", len(batch))
+
+
+def recording(number: int, revision: int = 1, **changes: Any) -> RecordingCompleted:
+    at = datetime(2024, 10, 1, 8, tzinfo=UTC) + timedelta(seconds=number)
+    return RecordingCompleted.model_validate(
+        {
+            "campaign": "malang-2024",
+            "person_id": str(UUID(int=number, version=4)),
+            "revision": revision,
+            "known_at": at,
+            "counts": True,
+            "cause": "recorded",
+            "group": "npsn:20599901",
+            "kind": "office",
+            "recorded_at": at,
+            "recorded_on": date(2024, 10, 1),
+            "received_at": at,
+            **changes,
+        }
+    )
+
+
+@asynccontextmanager
+async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def send_raw(settings: KafkaSettings, value: bytes | None, headers: Any = (), partition: int | None = None) -> None:
+    """One record as it is, however wrong."""
+    async with producing(settings) as producer:
+        await producer.send_and_wait(
+            settings.topic_prefix + RECORDINGS.name, value, key=b"poison", headers=list(headers), partition=partition
+        )
+
+
+async def send(settings: KafkaSettings, events: list[Recording]) -> None:
+    async with producing(settings) as producer:
+        for event in events:
+            message = encode(event, "test")
+            await producer.send(
+                settings.topic_prefix + RECORDINGS.name, message.value, key=message.key, headers=message.headers
+            )
+        await producer.flush()
+
+
+@asynccontextmanager
+async def consuming(consumer: Consumer) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def ledger_consumer(settings: KafkaSettings, pool: asyncpg.Pool, handler: Any = count) -> Consumer:
+    return Consumer(
+        settings,
+        pool,
+        group="ledger",
+        subscriptions=[Subscription(RECORDINGS, handler)],
+        metrics=Metrics(CollectorRegistry()),
+    )
