@@ -11,13 +11,13 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
 from contracts.envelope import encode
 from contracts.recordings import Recording, RecordingCompleted
-from contracts.topics import RECORDINGS
-from exactly_once import Batch, Connection, Consumer, KafkaSettings, Subscription, migrations_dir
+from contracts.topics import RECORDINGS, Topic
+from exactly_once import Batch, Connection, Consumer, KafkaSettings, Relay, Subscription, migrations_dir
 from exactly_once.metrics import Metrics
 from stack.postgres import Database
 
@@ -31,6 +31,12 @@ INSERT INTO total (n) VALUES (0);
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
     """The runtime role's pool of a database that has the package's tables and the ledger."""
+    async with prepared(database) as made:
+        yield made
+
+
+@asynccontextmanager
+async def prepared(database: Database) -> AsyncIterator[asyncpg.Pool]:
     owner = await asyncpg.connect(database.owner_url)
     try:
         for file in sorted(migrations_dir().glob("*.sql")):
@@ -103,7 +109,7 @@ async def send(settings: KafkaSettings, events: list[Recording]) -> None:
 
 
 @asynccontextmanager
-async def consuming(consumer: Consumer) -> AsyncIterator[asyncio.Task[None]]:
+async def consuming(consumer: Consumer | Relay) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(consumer.run())
     try:
         yield task
@@ -112,11 +118,32 @@ async def consuming(consumer: Consumer) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def ledger_consumer(settings: KafkaSettings, pool: asyncpg.Pool, handler: Any = count) -> Consumer:
+def ledger_consumer(
+    settings: KafkaSettings, pool: asyncpg.Pool, handler: Any = count, group: str = "ledger"
+) -> Consumer:
     return Consumer(
         settings,
         pool,
-        group="ledger",
+        group=group,
         subscriptions=[Subscription(RECORDINGS, handler)],
         metrics=Metrics(CollectorRegistry()),
     )
+
+
+async def records_of(settings: KafkaSettings, topic: Topic, at_least: int) -> list[Any]:
+    """What is on a topic, once there are so many records."""
+    consumer = AIOKafkaConsumer(
+        settings.topic_prefix + topic.name,
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        auto_offset_reset="earliest",
+        group_id=None,
+    )
+    await consumer.start()
+    try:
+        found: list[Any] = []
+        async with asyncio.timeout(30):
+            while len(found) < at_least:
+                found += [r for part in (await consumer.getmany(timeout_ms=200)).values() for r in part]
+        return found
+    finally:
+        await consumer.stop()

@@ -3,7 +3,6 @@
 import asyncpg
 
 from exactly_once import KafkaSettings
-
 from tests.ledger import consuming, ledger_consumer, recording, send
 from tests.support import until
 

@@ -14,7 +14,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import guard, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import Fenced, Verdict
+from exactly_once.errors import Fenced, Gap, Verdict
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
@@ -56,6 +56,7 @@ class Consumer:
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
         self._expected: dict[Partition, int] = {}
         self._passed: dict[Partition, int] = {}
+        self._gaps: dict[Partition, tuple[int, int]] = {}
         self._trouble: str | None = "not started"
         self._failed: asyncio.Future[None] = asyncio.Future()
         self._broker = KafkaBroker(
@@ -194,6 +195,7 @@ class Consumer:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
         batches, faults = self._decode(records) if known is None else ({}, [known])
         moves = self._moves(records)
+        self._refuse_gaps(records)
         async with self._pool.acquire() as tx, tx.transaction():
             await position.advance(tx, moves)
             for topic, batch in batches.items():
@@ -234,6 +236,21 @@ class Consumer:
             )
             for record in last.values()
         ]
+
+    def _refuse_gaps(self, records: Sequence[Record]) -> None:
+        """Raises Gap where offsets are missing, unless the log has shown the same gap before.
+
+        Compaction and the markers of a producer's transactions leave gaps; so would a client that lost records.
+        """
+        expected = dict(self._expected)
+        for record in records:
+            partition = self._plain(record)
+            if record.offset != expected[partition] and partition[0] not in self._compacted:
+                gap = (expected[partition], record.offset)
+                if self._gaps.get(partition) != gap:
+                    self._gaps[partition] = gap
+                    raise Gap
+            expected[partition] = record.offset + 1
 
     def _indexes(self, records: Sequence[Record], faults: Sequence[Fault]) -> list[int]:
         """Where the bad records stand in the batch, those left out that a person let pass."""
@@ -309,7 +326,7 @@ def _is_of_the_world(error: Exception) -> bool:
         return not (error.sqlstate or "").startswith(("22", "23"))
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)
-    return isinstance(error, Fenced | Verdict | OSError | TimeoutError | KafkaError | MemoryError)
+    return isinstance(error, Fenced | Gap | Verdict | OSError | TimeoutError | KafkaError | MemoryError)
 
 
 def _line(error: BaseException) -> str:

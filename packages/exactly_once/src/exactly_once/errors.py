@@ -24,5 +24,9 @@ class Misconfigured(StopError):
     exit_code = 78
 
 
+class Gap(Exception):
+    """Records are missing between the position and what came: the log is read again from there."""
+
+
 class Fenced(Exception):
     """Another owner of a partition moved its position first: nothing of this batch may be committed."""

@@ -18,12 +18,14 @@ class Log:
 
     def __init__(self, bootstrap_servers: str, prefix: str = "") -> None:
         self._prefix = prefix
+        self._one_at_a_time = asyncio.Lock()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=1024,
+            metadata_max_age_ms=2_000,  # partitions that were just added must be found before their owner gives up
         )
 
     async def __aenter__(self) -> Self:
@@ -51,10 +53,10 @@ class Log:
         wanted = {self._named(partition): offset for partition, offset in offsets.items()}
         if not wanted:
             return {}
-        self._consumer.assign(list(wanted))
-        for named, offset in wanted.items():
-            self._consumer.seek(named, offset)
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
+            self._consumer.assign(list(wanted))
+            for named, offset in wanted.items():
+                self._consumer.seek(named, offset)
             records = await asyncio.gather(*(self._consumer.getone(named) for named in wanted))
         return dict(zip(offsets, records, strict=True))
 

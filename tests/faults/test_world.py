@@ -1,0 +1,161 @@
+"""The world breaks and comes back: the database, the broker, a process that is killed or frozen. Nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.progress import ProgressMade
+from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS
+from exactly_once import KafkaSettings, Relay, publish
+from exactly_once.metrics import Metrics
+from exactly_once.provision import provision
+from stack.kafka import Kafka
+from stack.postgres import Database, Postgres
+from tests.faults.test_crash_points import applied, worker
+from tests.ledger import consuming, ledger_consumer, prepared, recording, records_of, send
+from tests.support import kafka_settings, until
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker that the test may kill."""
+    with Kafka(tmp_path, settings={"group.min.session.timeout.ms": "1000"}) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """A server that the test may kill."""
+    with Postgres(tmp_path) as postgres:
+        yield postgres
+
+
+async def sum_is(pool: asyncpg.Pool, count: int) -> None:
+    await until(lambda: pool.fetchval("SELECT n >= $1 FROM total", count), within=60)
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_owner_of_a_partition_dies_or_freezes_and_wakes(
+    blow: signal.Signals, settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    await send(settings, [recording(number) for number in range(300)])
+    async with worker(settings, database, "consumer") as first:
+        await sum_is(pool, 300)
+        async with worker(settings, database, "consumer") as second:
+            await send(settings, [recording(number) for number in range(300, 600)])
+            await sum_is(pool, 600)
+            first.send_signal(blow)
+            await send(settings, [recording(number) for number in range(600, 900)])
+            await sum_is(pool, 900)
+            if blow is signal.SIGSTOP:
+                first.send_signal(signal.SIGCONT)
+                await send(settings, [recording(number) for number in range(900, 1200)])
+                await sum_is(pool, 1200)
+            assert second.returncode is None
+    count = 1200 if blow is signal.SIGSTOP else 900
+    assert await applied(pool) == (count, 0)
+
+
+async def test_two_owners_of_one_partition_at_once(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """Two consumers that believe to own everything: the position's row lets only one of them through each time."""
+    await send(settings, [recording(number) for number in range(3000)])
+    eager = settings.model_copy(update={"max_records": 50})
+    others = [settings.model_copy(update={"max_records": 50, "dead_letter_key": eager.dead_letter_key})]
+    first = ledger_consumer(eager, pool)
+    second = ledger_consumer(others[0], pool, group="another-group")
+    async with consuming(first), consuming(second):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 3000 FROM exactly_once.position"))
+    assert await applied(pool) == (3000, 0)
+
+
+async def test_the_database_goes_and_comes_back(stack: object, settings: KafkaSettings, own_postgres: Postgres) -> None:
+    database = own_postgres.make_fresh_database()
+    async with prepared(database) as pool:
+        await send(settings, [recording(number) for number in range(300)])
+        consumer = ledger_consumer(settings, pool)
+        async with consuming(consumer) as task:
+            await sum_is(pool, 300)
+            own_postgres.kill()
+            await send(settings, [recording(number) for number in range(300, 600)])
+
+            async def noticed() -> bool:
+                return bool(consumer.problems())
+
+            await until(noticed)
+            assert not task.done()
+            await asyncio.to_thread(own_postgres.start)
+            await until_answers(pool)
+            await sum_is(pool, 600)
+            await until(lambda: is_ready(consumer))
+        assert await applied(pool) == (600, 0)
+
+
+async def is_ready(consumer: object) -> bool:
+    return not consumer.problems()  # type: ignore[attr-defined]
+
+
+async def until_answers(pool: asyncpg.Pool) -> None:
+    async def answers() -> bool:
+        try:
+            return bool(await pool.fetchval("SELECT true"))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+
+    await until(answers, within=60)
+
+
+async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: Database, pool: asyncpg.Pool) -> None:
+    settings = kafka_settings(own_kafka.bootstrap_servers)
+    await provision(settings, CATALOGUE)
+    relay = Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry()))
+    async with consuming(ledger_consumer(settings, pool)), consuming(relay):
+        await tell(pool, range(300))
+        await sum_is(pool, 300)
+        own_kafka.kill()
+        await tell(pool, range(300, 600))
+        await asyncio.to_thread(own_kafka.start)
+        await until(lambda: pool.fetchval("SELECT count(*) = 600 FROM ledger"), within=90)
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
+
+
+async def tell(pool: asyncpg.Pool, numbers: range) -> None:
+    async with pool.acquire() as tx, tx.transaction():
+        await publish(tx, [recording(number) for number in numbers])
+
+
+async def test_a_frozen_relay_loses_its_lock(settings: KafkaSettings, pool: asyncpg.Pool, database: Database) -> None:
+    async with worker(settings, database, "relay") as first:
+        await tell(pool, range(100))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        async with worker(settings, database, "relay"):
+            first.send_signal(signal.SIGSTOP)
+            await tell(pool, range(100, 200))
+            await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+            first.send_signal(signal.SIGCONT)
+            await tell(pool, range(200, 300))
+            await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT count(*) = 300 FROM ledger"))
+
+
+async def test_progress_never_promises_what_is_not_yet_published(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """A decision under way holds `through` back, however long it takes and whoever commits in between."""
+    relay = Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry()))
+    async with consuming(relay), pool.acquire() as slow, slow.transaction():
+        known_at = await slow.fetchval("SELECT clock_timestamp()")
+        await publish(slow, [recording(1, known_at=known_at)])
+        await tell(pool, range(2, 50))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        said = await records_of(settings, PROGRESS, at_least=12)
+    promised = [ProgressMade.model_validate_json(record.value) for record in said]
+    assert promised
+    assert all(progress.through < known_at for progress in promised)
