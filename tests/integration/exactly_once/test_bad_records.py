@@ -7,12 +7,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from contracts.envelope import encode
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict
 from exactly_once.flood import FloodLimit
-from tests.ledger import consuming, count, ledger_consumer, recording, send, send_raw
+from tests.ledger import consuming, count, ledger_consumer, producing, recording, send, send_raw
 from tests.support import kafka_settings, until
 
 GOOD = encode(recording(1), "test")
@@ -38,6 +39,30 @@ POISON: dict[str, tuple[bytes | None, list[tuple[str, bytes | None]], str | None
     "null header": (GOOD.value, [TYPE, ("trace", None)], None),
     "a header that is no UTF-8": (GOOD.value, [TYPE, ("trace", b"\xff")], None),
 }
+
+
+class NotUtf8(str):
+    """A header's name that leaves the producer as bytes which are no UTF-8."""
+
+    def encode(self, *_: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_header_whose_name_is_no_utf_8(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """aiokafka raises UnicodeDecodeError for its whole fetch, again and again: our reader goes on."""
+    await send(settings, [recording(number) for number in range(50)])
+    async with producing(settings) as producer:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 16384)
+        for number in range(50, 60):
+            message = encode(recording(number), "test")
+            headers = [*message.headers, *([(NotUtf8("trace"), b"1")] if number == 55 else [])]
+            batch.append(key=message.key, value=message.value, timestamp=None, headers=headers)
+        await (await producer.send_batch(batch, settings.topic_prefix + RECORDINGS.name, partition=3))
+    await send(settings, [recording(number) for number in range(60, 100)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 100 FROM exactly_once.position"))
+    assert await pool.fetchval("SELECT n FROM total") == 100
 
 
 @pytest.mark.parametrize("kind", POISON)

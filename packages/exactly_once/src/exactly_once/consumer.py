@@ -12,7 +12,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from exactly_once import guard, position
+from exactly_once import guard, lenient, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
 from exactly_once.errors import Fenced, Gap, Verdict
 from exactly_once.flood import FloodLimit
@@ -91,6 +91,7 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
+        lenient.install()
         async with self._log:
             await self._broker.start()
             try:
