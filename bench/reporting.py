@@ -1,0 +1,178 @@
+"""How much the running reporting consumer costs per event on a backlog, with everything on that is on in production.
+
+    python -m bench.reporting [--events 500000]
+
+In the same run, as yardsticks of a shared machine's hour: a plain aiokafka `getmany` of the same backlog, and a fixed
+spin. Exits 1 when the figures in the database are not those of a plain fold, or memory grew.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import asyncpg
+import psutil
+from cryptography.fernet import Fernet
+
+from bench import backlog, machine
+from contracts.topics import CATALOGUE, RECORDINGS
+from exactly_once import KafkaSettings
+from exactly_once.provision import provision
+from stack import LocalStack
+from stack.postgres import Database
+
+LIMIT = 45.0
+WANTED = 25.0
+LOOK_EVERY = 0.25
+
+
+def environment(stack: LocalStack, database: Database) -> dict[str, str]:
+    """What the service is started with: nothing is switched off or on for the bench."""
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "REPORTING_DATABASE_URL": database.url,
+        "REPORTING_MIGRATION_DATABASE_URL": database.owner_url,
+        "REPORTING_DEAD_LETTER_KEY": Fernet.generate_key().decode(),
+        "REPORTING_HTTP_PORT": "0",
+        "REPORTING_LOG_LEVEL": "warning",
+    }
+
+
+async def applied(pool: asyncpg.Pool) -> int:  # type: ignore[type-arg]
+    return int(
+        await pool.fetchval(
+            "SELECT coalesce(sum(next_offset), 0) FROM exactly_once.position WHERE topic = 'recordings'"
+        )
+    )
+
+
+async def consume(stack: LocalStack, database: Database, events: int) -> list[float]:
+    """Runs the service until the backlog is applied; prints what it took, answers its memory over time (MiB)."""
+    async with asyncpg.create_pool(database.url, min_size=1, max_size=1) as pool:
+        service = subprocess.Popen([sys.executable, "-m", "reporting", "worker"], env=environment(stack, database))
+        try:
+            parts = {
+                "service": machine.Usage(service.pid),
+                "PostgreSQL": machine.Usage(stack.postgres.pid),
+                "broker": machine.Usage(stack.kafka.pid),
+            }
+            while await applied(pool) == 0:
+                await asyncio.sleep(0.01)
+            before = {name: part.since() for name, part in parts.items()}
+            first = await applied(pool)
+            begun = time.monotonic()
+            memory: list[float] = []
+            while (done := await applied(pool)) < events:
+                if service.poll() is not None:
+                    raise SystemExit(f"the service ended with {service.returncode}")
+                memory.append(parts["service"].resident())
+                for part in parts.values():
+                    part.cpu()
+                await asyncio.sleep(LOOK_EVERY)
+            took = time.monotonic() - begun
+            counted = done - first
+            cost = {name: (part.since() - before[name]) / counted * 1e6 for name, part in parts.items()}
+        finally:
+            service.terminate()
+            service.wait()
+    print(f"\nreporting consumer   {counted / took:>10,.0f} events/s over {counted:,} events, one process")
+    for name, micros in cost.items():
+        print(f"  {name:<18} {micros:>10.1f} µs CPU per event")
+    both = cost["service"] + cost["PostgreSQL"]
+    verdict = "as wanted" if both <= WANTED else "within the limit" if both <= LIMIT else "OVER THE LIMIT"
+    print(f"  service+PostgreSQL {both:>10.1f} µs  (limit {LIMIT:.0f}, wanted {WANTED:.0f}: {verdict})")
+    return memory
+
+
+PLAIN = """
+import asyncio, sys, time
+from aiokafka import AIOKafkaConsumer, TopicPartition
+async def main(servers, count, partitions):
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=None, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.assign([TopicPartition("recordings", number) for number in range(partitions)])
+    begun, cpu, seen = time.monotonic(), time.process_time(), 0
+    while seen < count:
+        for records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).values():
+            seen += len(records)
+    print(seen / (time.monotonic() - begun), (time.process_time() - cpu) / seen * 1e6)
+    await consumer.stop()
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+def plain(servers: str, events: int) -> None:
+    """The yardstick: the same records read by the bare client, nothing done with them."""
+    answer = subprocess.run(
+        [sys.executable, "-c", PLAIN, servers, str(events), str(RECORDINGS.partitions)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    print(f"plain getmany        {float(answer[0]):>10,.0f} events/s, {float(answer[1]):.1f} µs CPU per event")
+
+
+async def right(database: Database) -> bool:
+    """Whether every school's every day is what a plain fold says."""
+    connection = await asyncpg.connect(database.url)
+    try:
+        rows = await connection.fetch(
+            """
+            SELECT "group", recorded_on, sum(n)::int AS n FROM coverage_day
+             WHERE campaign = $1 GROUP BY 1, 2 HAVING sum(n) <> 0
+            """,
+            backlog.CAMPAIGN,
+        )
+    finally:
+        await connection.close()
+    found: dict[tuple[str, date], int] = {(row["group"], row["recorded_on"]): row["n"] for row in rows}
+    return found == dict(backlog.truth())
+
+
+async def bench(events: int) -> int:
+    print(machine.describe())
+    spun = [machine.spin()]
+    with tempfile.TemporaryDirectory() as home, LocalStack(Path(home), services=False) as stack:
+        settings = KafkaSettings(
+            kafka_bootstrap_servers=stack.bootstrap_servers, dead_letter_key=Fernet.generate_key().decode()
+        )
+        await provision(settings, CATALOGUE)
+        database = stack.postgres.create_service_database("reporting")
+        subprocess.run([sys.executable, "-m", "reporting", "migrate"], env=environment(stack, database), check=True)
+        print(f"writing the backlog: {events:,} events, {backlog.PERSONS:,} persons, {backlog.SCHOOLS} schools")
+        await backlog.produce(stack.bootstrap_servers, backlog.setting())
+        await backlog.produce(stack.bootstrap_servers, islice(backlog.events(), events), "written")
+        plain(stack.bootstrap_servers, events)
+        spun.append(machine.spin())
+        memory = await consume(stack, database, events)
+        spun.append(machine.spin())
+        plain(stack.bootstrap_servers, events)
+        print(f"spin                 {min(spun):.2f} to {max(spun):.2f} s CPU for a fixed piece of work")
+        third = max(len(memory) // 3, 1)
+        early, late = max(memory[third : 2 * third]), max(memory[2 * third :])
+        print(f"memory of service    {early:.0f} MiB in the middle third, {late:.0f} MiB in the last (most seen)")
+        whole = events == backlog.PERSONS * backlog.REVISIONS
+        exact = await right(database) if whole else True
+        print(
+            f"every school and day {'equal to a plain fold' if whole and exact else 'NOT compared' if not whole else 'WRONG'}"
+        )
+        print(f"free memory          {psutil.virtual_memory().available / 2**30:.1f} GiB")
+    return 0 if exact and late <= early * 1.2 else 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--events", type=int, default=backlog.PERSONS * backlog.REVISIONS)
+    sys.exit(asyncio.run(bench(parser.parse_args().events)))
+
+
+if __name__ == "__main__":
+    main()

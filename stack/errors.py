@@ -1,0 +1,56 @@
+"""What a person is told when the stack cannot start: one line, with what to do."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOM_NEEDED = (
+    400 * 1024 * 1024
+)  # a fresh PostgreSQL and Kafka take 120 MiB; below this they fail in the middle of a write
+
+
+class StackError(Exception):
+    """One line: what is wrong, and what to do about it."""
+
+
+class Cancelled(StackError):
+    """The start was called off."""
+
+    def __init__(self) -> None:
+        super().__init__("The start was interrupted.")
+
+
+def disk_full(place: Path) -> StackError:
+    """The same line wherever a full disk shows itself first."""
+    return StackError(
+        f"The disk of {place} is full ({_mebibytes_free(place)} MiB free, {ROOM_NEEDED >> 20} wanted): "
+        "free some space, or set JB_HOME (data) or JB_CACHE (downloads) to a folder on another disk."
+    )
+
+
+def check_room(place: Path, needed: int = ROOM_NEEDED) -> None:
+    """Refuse to start on a disk that would be full in the middle of the first write."""
+    if shutil.disk_usage(place).free < needed:
+        raise disk_full(place)
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Turn what the operating system says of a folder into a line for a person."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(place) from e
+        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StackError(
+                f"{e.filename or place} cannot be written ({e.strerror}): give the folder to this user, "
+                "or set JB_HOME (data) or JB_CACHE (downloads) to another one."
+            ) from e
+        raise
+
+
+def _mebibytes_free(place: Path) -> int:
+    return shutil.disk_usage(place).free >> 20

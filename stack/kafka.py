@@ -1,0 +1,180 @@
+"""Apache Kafka as one process: broker and controller in one (KRaft), on this machine alone."""
+
+import os
+import shutil
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from stack import jvm
+from stack.errors import explained
+from stack.home import default_cache
+from stack.ports import HOST, check_free, free_port, listens, port_for
+from stack.processes import Child, Processes, stop
+from stack.progress import Report, silent
+
+PORT_VARIABLE = "JB_KAFKA_PORT"
+
+# Beside addresses and folders. Everything about durability is left as Kafka has it.
+SETTINGS: Mapping[str, str] = {
+    "auto.create.topics.enable": "false",  # topics come from the catalogue; a misspelt name must fail
+    "log.message.timestamp.type": "LogAppendTime",  # a wrong clock at a counter must not stop its producer
+    # A broker that was killed is let in again when its former session is over: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "1000",
+    "group.initial.rebalance.delay.ms": "0",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+}
+
+
+class Kafka:
+    """One broker with its data in `home/kafka`. Its port stays the same through `stop`, `kill` and `start`."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+        program: jvm.Jvm | None = None,
+        processes: Processes | None = None,
+        report: Report = silent,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.home = home.resolve()
+        self.folder = self.home / "kafka"
+        self.port = port or port_for("Kafka", PORT_VARIABLE, environ)
+        self._controller_port = free_port()
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._cache = cache or default_cache(environ)
+        self._program = program
+        self._processes = processes or Processes(self.home)
+        self._report = report
+        self.child: Child | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        return self.child is not None and self.child.alive
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when clients are served. The first start of a folder formats it."""
+        if self.alive:
+            return
+        if self._program is None:
+            self._program = jvm.prepared(self._cache, self._report, self._processes, _rehearse)
+        check_free(self.port, "Kafka", PORT_VARIABLE)
+        config = self._configure()
+        if not self._data.exists():
+            self._format(self._program)
+        command = self._program.command("kafka.Kafka", config)
+        child = self._processes.spawn("kafka", command, cwd=self.folder, env=_environment())
+        self.child = child
+        # The port opens when the broker is let into its cluster, and it serves at once.
+        self._processes.wait_until(lambda: listens(self.port), child, "starting")
+
+    def stop(self) -> None:
+        """Let it end in order."""
+        if self.child:
+            stop([self.child], grace=60)
+
+    def kill(self) -> None:
+        """As a power cut for this one process."""
+        self._running().kill()
+
+    def freeze(self) -> None:
+        """Still there, still connected, silent."""
+        self._running().freeze()
+
+    def thaw(self) -> None:
+        self._running().thaw()
+
+    def tool(self, main_class: str, *arguments: str) -> str:
+        """Run one of Kafka's own command line tools (`org.apache.kafka.tools.…`) and return what it printed."""
+        if self._program is None:
+            self._program = jvm.prepared(self._cache, self._report, self._processes, _rehearse)
+        command = self._program.command(main_class, *arguments)
+        child = self._processes.spawn("kafka-tool", command, cwd=self.folder, env=_environment())
+        if child.wait(120) != 0:
+            raise child.failure(f"running {main_class}")
+        return child.said()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _running(self) -> Child:
+        if self.child is None:
+            raise RuntimeError("Kafka was not started")
+        return self.child
+
+    def _configure(self, data: Path | None = None, name: str = "server.properties") -> Path:
+        nodes = {"BROKER": self.port, "CONTROLLER": self._controller_port}
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
+            "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in nodes.items()),
+            "advertised.listeners": f"BROKER://{HOST}:{self.port}",
+            "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "BROKER",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(data or self._data),
+            **self._settings,
+        }
+        with explained(self.home):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            config = self.folder / name
+            config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        return config
+
+    def _format(self, program: jvm.Jvm) -> None:
+        """Format beside its place and move it there when done: what is in place is whole."""
+        half_made = self.folder / "data.new"
+        with explained(self.home):
+            shutil.rmtree(half_made, ignore_errors=True)
+            config = self._configure(half_made, "format.properties")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = program.command("kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", config)
+        self._processes.run("kafka-format", command, "formatting its storage", cwd=self.folder, env=_environment())
+        half_made.replace(self._data)
+
+
+def _environment() -> dict[str, str]:
+    """Without the variables that change a JVM behind our back."""
+    return {k: v for k, v in os.environ.items() if k not in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")}
+
+
+def _rehearse(recording: jvm.Jvm, scratch: Path, processes: Processes) -> None:
+    """Run a broker to the point where it serves, and end it: the JVM notes which classes that took."""
+    plain = recording.with_options()
+    kafka = Kafka(scratch, port=free_port(), program=plain, processes=processes)
+    kafka._configure()
+    kafka._format(plain)
+    kafka._program = recording
+    kafka.start()
+    kafka.stop()

@@ -1,0 +1,241 @@
+"""The local stack: Kafka and PostgreSQL side by side, and the services on top, for the length of a `with` block."""
+
+import os
+import signal
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self, TypedDict, TypeVar
+
+from stack.home import Home, default_home, write_private
+from stack.kafka import Kafka
+from stack.ports import HOST, check_free, port_for
+from stack.postgres import Database, Postgres
+from stack.processes import Child, Processes, stop
+from stack.progress import Report, Timings, silent, timed
+from stack.services import SERVICES, Service
+
+T = TypeVar("T")
+
+
+class _Surroundings(TypedDict):
+    cwd: Path
+    env: Mapping[str, str]
+
+
+class LocalStack:
+    """Everything that was started is stopped again when the block ends, however it ends."""
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        *,
+        services: bool | Sequence[Service] = True,
+        kafka: Mapping[str, str] | None = None,
+        progress: Report = silent,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.home = Home((home or default_home(environ)).resolve())
+        self.services = tuple(SERVICES if services is True else services or ())
+        self.report = Timings(progress)
+        self.urls: dict[str, str] = {}
+        self.databases: dict[str, Database] = {}
+        self.children: dict[str, Child] = {}
+        self._environ = environ
+        self._kafka_settings = kafka
+        self._open = ExitStack()
+        self._processes = Processes(self.home.path)
+        self._kafka: Kafka | None = None
+        self._postgres: Postgres | None = None
+        self._ports: dict[str, int] = {}
+
+    @property
+    def kafka(self) -> Kafka:
+        return _started(self._kafka)
+
+    @property
+    def postgres(self) -> Postgres:
+        return _started(self._postgres)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.kafka.bootstrap_servers
+
+    @property
+    def env(self) -> dict[str, str]:
+        """All variables that the services are started with; commands of theirs run with the same."""
+        merged = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
+        for service in self.services:
+            merged.update(self._environment(service))
+        return merged
+
+    @property
+    def summary(self) -> str:
+        """How long each step took."""
+        return self.report.summary()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when everything answers. On any trouble, and on Ctrl-C, stop what was started and raise."""
+        self._open.enter_context(self.home)
+        try:
+            self._processes.sweep()
+            home, processes, environ = self.home.path, self._processes, self._environ
+            self._kafka = Kafka(home, settings=self._kafka_settings, processes=processes, report=self.report, environ=environ)
+            self._postgres = Postgres(home, processes=processes, environ=environ)
+            self._ports = {s.name: port_for(s.name, s.port_variable, self._environ) for s in self.services}
+            self._together(self._start_kafka, self._start_postgres)
+            self._together(*(partial(self._prepare, service) for service in self.services))
+            self._together(*(partial(self._serve, service) for service in self.services))
+            write_private(self.home.env_file, "".join(f"{k}={v}\n" for k, v in self._published().items()))
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Services first, so that none complains of what is gone; then Kafka and PostgreSQL side by side."""
+        with _undisturbed():
+            stop(self.children.values())
+            self._processes.stop_all()
+            self._open.close()
+
+    def start_service(self, name: str) -> None:
+        """Start a service again, after `stop_service` or its own end; return when it is ready."""
+        self._serve(next(s for s in self.services if s.name == name))
+
+    def stop_service(self, name: str) -> None:
+        stop([self.children.pop(name)])
+
+    def dead(self) -> dict[str, str]:
+        """What has ended although nobody asked it to, with a line that says how."""
+        parts = [self.kafka.child, self.postgres.child, *self.children.values()]
+        return {c.name: str(c.failure("serving")) for c in parts if c and not c.alive}
+
+    def _start_kafka(self) -> None:
+        with timed("Kafka", self.report):
+            self.kafka.start()
+
+    def _start_postgres(self) -> None:
+        with timed("PostgreSQL", self.report):
+            self.postgres.start()
+            for service in self.services:
+                self.databases[service.name] = self.postgres.create_service_database(service.name)
+
+    def _prepare(self, service: Service) -> None:
+        with timed(f"{service.name} {'+'.join(service.prepare)}", self.report):
+            around = self._surroundings(service)
+            for verb in service.prepare:
+                self._processes.run(f"{service.name}-{verb}", _command(service, verb), f"running {verb}", **around)
+
+    def _serve(self, service: Service) -> None:
+        with timed(service.name, self.report):
+            port = self._ports[service.name]
+            check_free(port, service.name, service.port_variable)
+            child = self._processes.spawn(service.name, _command(service, "serve"), **self._surroundings(service))
+            self.children[service.name] = child
+            self.urls[service.name] = url = f"http://{HOST}:{port}"
+            ready = _Ready(f"{url}/health/ready")
+            self._processes.wait_until(ready, child, "getting ready", hint=ready.last_answer)
+
+    def _surroundings(self, service: Service) -> _Surroundings:
+        # In the state folder, so that no settings file of wherever somebody stands is read.
+        return {"cwd": self.home.path, "env": {**self._environ, **self._environment(service)}}
+
+    def _environment(self, service: Service) -> Mapping[str, str]:
+        database, port = self.databases[service.name], self._ports[service.name]
+        return service.environment(self.home, self.bootstrap_servers, database, HOST, port)
+
+    def _published(self) -> dict[str, str]:
+        """`stack.env`: what other programs need to drive this stack."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            **{f"{name.upper()}_URL": url for name, url in sorted(self.urls.items())},
+            **{f"{name.upper()}_DATABASE_URL": database.url for name, database in sorted(self.databases.items())},
+        }
+
+    def _together(self, *jobs: Callable[[], None]) -> None:
+        """Run jobs side by side; the first failure, or Ctrl-C, calls off the others."""
+        if not jobs:
+            return
+        pool = ThreadPoolExecutor(len(jobs))
+        try:
+            for done in as_completed([pool.submit(job) for job in jobs]):
+                done.result()
+        except BaseException:
+            self._processes.cancel()
+            raise
+        finally:
+            pool.shutdown()
+
+
+class _Ready:
+    """Asks a service whether it is ready, and remembers what it answered instead."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._answer = ""
+
+    def __call__(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._url, timeout=5) as answer:  # noqa: S310  ours, on 127.0.0.1
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as e:
+            self._answer = f"HTTP {e.code} {e.read(300).decode(errors='replace')}"
+        except OSError:  # not yet listening
+            pass
+        return False
+
+    def last_answer(self) -> str:
+        return self._answer
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a request to end (SIGTERM, a closed terminal) be what Ctrl-C is: an exception that unwinds and stops all."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {which: signal.signal(which, interrupt) for which in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of it running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {which: signal.signal(which, signal.SIG_IGN) for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _command(service: Service, verb: str) -> list[str]:
+    # -P: the folder it starts in has folders named kafka and postgres, which are no packages.
+    return [sys.executable, "-P", "-m", service.name, verb]
+
+
+def _started(part: T | None) -> T:
+    if part is None:
+        raise RuntimeError("the stack was not started")
+    return part

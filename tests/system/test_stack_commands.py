@@ -1,0 +1,334 @@
+"""`python -m stack up`, `status` and `down` as a person meets them: with services, and with all that goes wrong."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from stack import LocalStack, Service
+from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAMES = ("enrollment", "scheduling", "reporting")
+
+# Stands for a service: notes each verb with what it was told, and answers when asked for its health.
+FAKE = '''
+"""A stand-in for a service."""
+import http.server, json, os, sys
+name, verb = os.path.basename(os.path.dirname(__file__)), sys.argv[1]
+told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k == "KAFKA_BOOTSTRAP_SERVERS"}
+with open(os.environ["FAKE_TRACE"], "a") as f:
+    f.write(json.dumps({"name": name, "verb": verb, "told": told, "path": sys.path[0]}) + "\\n")
+if f"{name} {verb}" == os.environ.get("FAKE_FAULT"):
+    sys.exit(f"{name}: the {verb} went wrong")
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health/ready" else 404)
+        self.end_headers()
+        self.wfile.write(name.encode())
+if verb == "serve":
+    address = told[f"{name.upper()}_HTTP_HOST"], int(told[f"{name.upper()}_HTTP_PORT"])
+    http.server.HTTPServer(address, Health).serve_forever()
+'''
+
+
+class Commands:
+    """The command line on a state folder of its own, with stand-ins for the services."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "state"
+        self.trace = folder / "trace"
+        for name in NAMES:
+            (folder / "fakes" / name).mkdir(parents=True)
+            (folder / "fakes" / name / "__init__.py").touch()
+            (folder / "fakes" / name / "__main__.py").write_text(FAKE)
+        self.env = {
+            **os.environ,
+            "JB_HOME": str(self.home),
+            "FAKE_TRACE": str(self.trace),
+            "PYTHONPATH": str(folder / "fakes"),
+        }
+
+    def popen(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stack", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            env={**self.env, **env},
+        )
+
+    def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
+        process = self.popen(*arguments, **env)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def refused(self, *arguments: str, **env: str) -> str:
+        """The last line of a failure; before it there is only progress."""
+        code, out, err = self.run(*arguments, **env)
+        assert code == 1 and "Traceback" not in out + err, (out, err)
+        assert all(line.endswith("...") or ": ready in " in line for line in err.splitlines()[:-1]), err
+        return err.splitlines()[-1]
+
+    def published(self) -> dict[str, str]:
+        return dict(line.split("=", 1) for line in (self.home / "stack.env").read_text().splitlines())
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Iterator[Commands]:
+    commands = Commands(tmp_path)
+    yield commands
+    commands.run("down")
+    nothing_is_left(commands.home)
+
+
+def test_up_status_down(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = commands.run("up")
+    assert code == 0, err
+    with capsys.disabled():
+        print(f"\n{out.splitlines()[0]} ", end="")
+    published = commands.published()
+    assert sorted(published) == sorted(
+        ["KAFKA_BOOTSTRAP_SERVERS"] + [f"{name.upper()}_{what}" for name in NAMES for what in ("URL", "DATABASE_URL")]
+    )
+    assert stat.S_IMODE((commands.home / "stack.env").stat().st_mode) == 0o600
+    for name in NAMES:
+        assert published[f"{name.upper()}_URL"] in out
+        with urllib.request.urlopen(published[f"{name.upper()}_URL"] + "/health/ready") as answer:
+            assert answer.read() == name.encode()
+
+    code, out, _ = commands.run("status")
+    assert code == 0 and "up" in out
+    code, out, _ = commands.run("up")
+    assert code == 0 and "already up" in out
+    assert commands.published() == published
+
+    ports = [int(published["KAFKA_BOOTSTRAP_SERVERS"].rsplit(":", 1)[1])]
+    ports += [int(published[f"{name.upper()}_URL"].rsplit(":", 1)[1]) for name in NAMES]
+    code, out, _ = commands.run("down")
+    assert code == 0 and "nothing is left" in out
+    assert not commands.home.exists()
+    nothing_is_left(commands.home, ports=ports)
+    code, out, _ = commands.run("down")
+    assert code == 0 and "Nothing to stop" in out
+    assert commands.run("status")[0] == 1
+
+
+def test_services_are_prepared_before_they_serve_and_told_what_they_need(commands: Commands) -> None:
+    assert commands.run("up")[0] == 0
+    notes = [json.loads(line) for line in commands.trace.read_text().splitlines()]
+    assert [n["verb"] for n in notes if n["name"] == "enrollment"] == ["migrate", "provision", "serve"]
+    assert [n["verb"] for n in notes if n["name"] == "reporting"] == ["migrate", "serve"]
+    assert {n["verb"] for n in notes[-3:]} == {"serve"}  # nobody serves before all are prepared
+    told = {key: value for note in notes for key, value in note["told"].items()}
+    published = commands.published()
+    for name in NAMES:
+        prefix = name.upper()
+        assert told[f"{prefix}_DATABASE_URL"] == published[f"{prefix}_DATABASE_URL"]
+        assert f"//{name}:" in told[f"{prefix}_DATABASE_URL"]
+        assert f"//{name}_owner:" in told[f"{prefix}_MIGRATION_DATABASE_URL"]
+        assert told[f"{prefix}_HTTP_HOST"] == "127.0.0.1"
+    assert told["KAFKA_BOOTSTRAP_SERVERS"] == published["KAFKA_BOOTSTRAP_SERVERS"]
+    assert len(told["ENROLLMENT_MASTER_KEY"]) == 44
+    assert str(commands.home) not in {note["path"] for note in notes}  # its folders are no packages
+
+
+def test_a_service_that_fails_is_told_in_one_line_and_everything_stops(commands: Commands) -> None:
+    line = commands.refused("up", FAKE_FAULT="scheduling migrate")
+    assert line.startswith("scheduling-migrate ended with exit code 1 while running migrate: ")
+    assert "scheduling: the migrate went wrong (log: " in line
+    nothing_is_left(commands.home)
+    line = commands.refused("up", FAKE_FAULT="reporting serve")
+    assert line.startswith("reporting ended with exit code 1 while getting ready: reporting: the serve went wrong")
+    nothing_is_left(commands.home)
+
+
+def test_a_service_that_dies_later_is_seen_in_status(commands: Commands) -> None:
+    assert commands.run("up")[0] == 0
+    (victim,) = [int(line.split()[0]) for line in of(commands.home) if "-m scheduling serve" in line]
+    os.kill(victim, signal.SIGKILL)
+    assert becomes(lambda: commands.run("status")[0] == 1)
+    _, _, err = commands.run("status")
+    assert "scheduling ended with signal SIGKILL while serving" in err
+
+
+def test_down_clears_up_after_a_supervisor_that_was_killed(commands: Commands) -> None:
+    assert commands.run("up", "--no-services")[0] == 0
+    os.kill(int((commands.home / "owner").read_text()), signal.SIGKILL)
+    nothing_is_left(commands.home)
+    code, out, _ = commands.run("status")
+    assert code == 1 and "is down" in out
+    assert commands.run("up", "--no-services")[0] == 0  # on the same data
+    assert commands.run("down", "--keep-data")[0] == 0
+    assert (commands.home / "postgres" / "data" / "PG_VERSION").exists()
+    nothing_is_left(commands.home)
+
+
+def test_ctrl_c_and_a_killed_command_leave_nothing(commands: Commands) -> None:
+    command = commands.popen("up", "--no-services")
+    assert becomes(lambda: any((commands.home / "pids").glob("*")))
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == 130 and err.splitlines()[-1] == "Interrupted: everything was stopped."
+    nothing_is_left(commands.home)
+    command = commands.popen("up", "--no-services")
+    assert becomes(lambda: any((commands.home / "pids").glob("*")))
+    command.kill()
+    command.communicate()
+    nothing_is_left(commands.home)
+
+
+def test_a_port_in_use_is_named_with_its_variable(commands: Commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for variable in ("JB_KAFKA_PORT", "JB_POSTGRES_PORT", "JB_REPORTING_PORT"):
+            line = commands.refused("up", **{variable: port})
+            assert f"Port {port} for " in line and f"set {variable} to another port" in line
+
+
+def test_given_ports_are_used(commands: Commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as lent:
+        port = str(lent.getsockname()[1])
+    assert commands.run("up", JB_REPORTING_PORT=port)[0] == 0
+    assert commands.published()["REPORTING_URL"] == f"http://127.0.0.1:{port}"
+
+
+def test_offline_is_one_line(commands: Commands, tmp_path: Path) -> None:
+    line = commands.refused("up", JB_CACHE=str(tmp_path / "cache"), JB_MAVEN_REPOSITORY="http://127.0.0.1:9")
+    assert ".jar could not be downloaded from http://127.0.0.1:9" in line and "check the network" in line
+
+
+def test_a_tampered_jar_is_one_line(commands: Commands, tmp_path: Path) -> None:
+    jar = tmp_path / "cache" / "jars" / "kafka-clients-4.3.1.jar"
+    jar.parent.mkdir(parents=True)
+    jar.write_bytes(b"not the jar")
+    line = commands.refused("up", JB_CACHE=str(tmp_path / "cache"))
+    assert f"{jar} is not the jar that was locked" in line
+
+
+def test_a_folder_that_cannot_be_used_is_one_line(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "is no folder" in commands.refused("up", JB_HOME=str(tmp_path / "file"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").touch()
+    assert "left alone" in commands.refused("down", JB_HOME=str(mine))
+    assert (mine / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("when", ["before", "in the middle"])
+def test_a_full_disk_is_one_line(tmp_path: Path, when: str) -> None:
+    """On a real small disk; in the middle: as if the look beforehand had found room."""
+    look = "errors.check_room.__defaults__ = (0,)" if when == "in the middle" else ""
+    script = f"""
+import sys
+from pathlib import Path
+from stack import LocalStack, StackError, errors
+{look}
+try:
+    LocalStack(Path(sys.argv[1]) / "state", services=False).start()
+except StackError as e:
+    print(e)
+"""
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--user", "--map-root-user"]
+    mount = 'mount -t tmpfs -o size=24m none "$1" && exec "$0" -c "$2" "$1"'
+    result = subprocess.run(
+        [*unshare, "sh", "-c", mount, sys.executable, tmp_path, script],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert result.stderr == ""
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(f"The disk of {tmp_path}") and "is full" in line and "JB_HOME" in line
+    nothing_is_left(tmp_path)
+
+
+async def test_the_service_uses_what_its_owner_makes_and_changes_no_schema(tmp_path: Path) -> None:
+    with LocalStack(tmp_path, services=False) as stack:
+        first, again = (stack.postgres.create_service_database("enrollment") for _ in range(2))
+        assert first == again
+        other = stack.postgres.create_service_database("scheduling")
+        owner, service = await asyncpg.connect(first.owner_url), await asyncpg.connect(first.url)
+        await owner.execute(
+            """
+            CREATE TABLE a(id bigserial PRIMARY KEY, n int);
+            CREATE SCHEMA later;
+            CREATE TABLE later.b(n int);
+            CREATE SEQUENCE later.s;
+            CREATE FUNCTION later.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+            """
+        )
+        assert await service.fetchval("INSERT INTO a(n) VALUES (1) RETURNING id") == 1
+        await service.execute("UPDATE a SET n = 2; INSERT INTO later.b SELECT n FROM a; DELETE FROM a")
+        assert await service.fetchval("SELECT nextval('later.s') + later.f()") == 2
+        await service.execute("CREATE TEMPORARY TABLE mine(n int)")
+        for refused in (
+            "CREATE TABLE c(n int)",
+            "TRUNCATE a",
+            "DROP TABLE a",
+            "ALTER TABLE a ADD m int",
+            "CREATE SCHEMA x",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await service.execute(refused)
+        await owner.close()
+        await service.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):  # no service reads another's database
+            await asyncpg.connect(
+                first.url.replace("/enrollment", "/scheduling").replace("//scheduling", "//enrollment")
+            )
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(other.url.replace("//scheduling:", "//scheduling:x"))
+
+
+async def test_every_test_can_have_its_own_database(tmp_path: Path) -> None:
+    with LocalStack(tmp_path, services=False) as stack:
+        migrated = stack.postgres.create_service_database("enrollment")
+        owner = await asyncpg.connect(migrated.owner_url)
+        await owner.execute("CREATE TABLE a(n int)")
+        await owner.close()
+        names = set()
+        for template in (None, "enrollment"):
+            with stack.postgres.fresh_database("enrollment", template=template) as fresh:
+                names.add(fresh.name)
+                service = await asyncpg.connect(fresh.url)
+                assert await service.fetchval("SELECT to_regclass('a') IS NOT NULL") is (template is not None)
+                if template:
+                    await service.execute("INSERT INTO a VALUES (1)")
+        assert len(names) == 2
+        superuser = await asyncpg.connect(stack.postgres.url())
+        left = await superuser.fetch("SELECT datname FROM pg_database WHERE datname = ANY($1)", list(names))
+        await superuser.close()
+        assert left == []
+
+
+def test_the_services_are_data(tmp_path: Path) -> None:
+    """A stack of another service, stopped and started again by name."""
+    commands = Commands(tmp_path)
+    only = (Service("reporting", prepare=()),)
+    with pytest.MonkeyPatch.context() as patch:
+        for key in ("FAKE_TRACE", "PYTHONPATH"):
+            patch.setenv(key, commands.env[key])
+        with LocalStack(commands.home, services=only) as stack:
+            assert set(stack.urls) == {"reporting"}
+            assert set(stack.env) == {"KAFKA_BOOTSTRAP_SERVERS"} | {
+                f"REPORTING_{what}" for what in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "HTTP_HOST", "HTTP_PORT")
+            }
+            before = stack.children["reporting"].pid
+            stack.stop_service("reporting")
+            assert stack.dead() == {}
+            stack.start_service("reporting")
+            assert stack.children["reporting"].pid != before
+    nothing_is_left(commands.home)
