@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down test check fix lock bench
+.PHONY: help install demo up down test test-compose check fix contracts lock bench bench-reporting bench-freshness
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -36,7 +36,22 @@ check: $(INSTALLED) ## types, style, import rules, contracts
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-cache
+	@$(PY) -m contracts.generate --check
+
+test-compose: $(INSTALLED) ## test docker-compose.yml (needs Docker)
+	@$(PY) -m pytest tests/compose
+
+bench: bench-reporting bench-freshness ## measure everything that has a limit
+
+bench-reporting: $(INSTALLED) ## CPU per event of the reporting consumer on a backlog of 500,000
+	@$(PY) -m bench.reporting
+
+bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at 50 events a second
+	@$(PY) -m bench.freshness
+
+contracts: $(INSTALLED) ## write schemas, examples and catalogue from the models
+	@$(PY) -m contracts.generate
 
 fix: $(INSTALLED) ## format and mend what can be mended
 	@$(PY) -m ruff check --fix .
