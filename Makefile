@@ -50,8 +50,9 @@ bench-reporting: $(INSTALLED) ## CPU per event of the reporting consumer on a ba
 bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at 50 events a second
 	@$(PY) -m bench.freshness
 
-contracts: $(INSTALLED) ## write schemas, examples and catalogue from the models
+contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, and build/asyncapi.json
 	@$(PY) -m contracts.generate
+	@$(PY) -m contracts.asyncapi build/asyncapi.json
 
 fix: $(INSTALLED) ## format and mend what can be mended
 	@$(PY) -m ruff check --fix .

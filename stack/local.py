@@ -93,7 +93,9 @@ class LocalStack:
         try:
             self._processes.sweep()
             home, processes, environ = self.home.path, self._processes, self._environ
-            self._kafka = Kafka(home, settings=self._kafka_settings, processes=processes, report=self.report, environ=environ)
+            self._kafka = Kafka(
+                home, settings=self._kafka_settings, processes=processes, report=self.report, environ=environ
+            )
             self._postgres = Postgres(home, processes=processes, environ=environ)
             self._ports = {s.name: port_for(s.name, s.port_variable, self._environ) for s in self.services}
             self._together(self._start_kafka, self._start_postgres)

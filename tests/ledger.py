@@ -1,4 +1,4 @@
-"""A small ledger to test with: each event must be found in it exactly once, and as often as it was handled, never more."""
+"""A small ledger to test with: plain additions, so that what is applied twice, or not at all, shows at once."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def send_raw(settings: KafkaSettings, value: bytes | None, headers: Any = (), partition: int | None = None) -> None:
+async def send_raw(
+    settings: KafkaSettings, value: bytes | None, headers: Any = (), partition: int | None = None
+) -> None:
     """One record as it is, however wrong."""
     async with producing(settings) as producer:
         await producer.send_and_wait(

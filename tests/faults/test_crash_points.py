@@ -1,4 +1,4 @@
-"""A crash between any two steps: restarted, consumer and relay have done everything once. And a control that has not."""
+"""A crash between any two steps: restarted, consumer and relay have done everything once; the control has not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log is not what it was: truncated, rewound, re-created, grown. The position guard says so and nothing is skipped."""
+"""The log is not what it was: truncated, rewound, re-created, grown. The guard says so and nothing is skipped."""
 
 from __future__ import annotations
 

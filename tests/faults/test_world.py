@@ -1,4 +1,4 @@
-"""The world breaks and comes back: the database, the broker, a process that is killed or frozen. Nothing is lost or doubled."""
+"""Database, broker and processes are killed or frozen, and come back: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ async def until_answers(pool: asyncpg.Pool) -> None:
 async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: Database, pool: asyncpg.Pool) -> None:
     settings = kafka_settings(own_kafka.bootstrap_servers)
     await provision(settings, CATALOGUE)
-    relay = Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry()))
+    relay = Relay(
+        settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry())
+    )
     async with consuming(ledger_consumer(settings, pool)), consuming(relay):
         await tell(pool, range(300))
         await sum_is(pool, 300)
@@ -123,6 +125,11 @@ async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: D
         await asyncio.to_thread(own_kafka.start)
         await until(lambda: pool.fetchval("SELECT count(*) = 600 FROM ledger"), within=90)
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
+
+
+def relay_of(settings: KafkaSettings, database: Database) -> Relay:
+    metrics = Metrics(CollectorRegistry())
+    return Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=metrics)
 
 
 async def tell(pool: asyncpg.Pool, numbers: range) -> None:
@@ -149,7 +156,9 @@ async def test_progress_never_promises_what_is_not_yet_published(
     settings: KafkaSettings, pool: asyncpg.Pool, database: Database
 ) -> None:
     """A decision under way holds `through` back, however long it takes and whoever commits in between."""
-    relay = Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry()))
+    relay = Relay(
+        settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry())
+    )
     async with consuming(relay), pool.acquire() as slow, slow.transaction():
         known_at = await slow.fetchval("SELECT clock_timestamp()")
         await publish(slow, [recording(1, known_at=known_at)])

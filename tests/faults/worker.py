@@ -25,7 +25,16 @@ from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
 from tests.support import kafka_settings
 
-CONSUMER_STEPS = ("fetched", "begun", "moved", "half-handled", "handled", "letters-written", "before-commit", "committed")
+CONSUMER_STEPS = (
+    "fetched",
+    "begun",
+    "moved",
+    "half-handled",
+    "handled",
+    "letters-written",
+    "before-commit",
+    "committed",
+)
 RELAY_STEPS = ("read", "sent", "before-delete", "deleted")
 CRASHED = 9
 

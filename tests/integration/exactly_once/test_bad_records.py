@@ -14,7 +14,7 @@ from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict
 from exactly_once.flood import FloodLimit
 from tests.ledger import consuming, count, ledger_consumer, producing, recording, send, send_raw
-from tests.support import kafka_settings, until
+from tests.support import until
 
 GOOD = encode(recording(1), "test")
 TYPE = ("ce_type", b"jemputbola.recording-completed.v1")
@@ -80,12 +80,15 @@ async def test_poison_in_the_middle_of_a_batch(kind: str, settings: KafkaSetting
     assert await pool.fetchval("SELECT n FROM total") == (101 if reason is None else 100)
 
 
-async def test_the_record_that_the_handler_cannot_take_stands_alone(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+async def test_the_record_that_the_handler_cannot_take_stands_alone(
+    settings: KafkaSettings, pool: asyncpg.Pool
+) -> None:
     """PostgreSQL refuses one record's data: the batch is halved until that one is found."""
 
     async def handle(tx: Connection, batch: Batch[Any]) -> None:
         await count(tx, batch)
-        await tx.fetch("SELECT 100 / (revision - 7) FROM unnest($1::int[]) AS revision", [r.event.revision for r in batch])
+        revisions = [received.event.revision for received in batch]
+        await tx.fetch("SELECT 100 / (revision - 7) FROM unnest($1::int[]) AS revision", revisions)
 
     people = [recording(number) for number in range(200)]
     people[77] = recording(77, revision=7)
@@ -117,7 +120,8 @@ async def test_a_dead_letter_is_not_readable_in_the_database(settings: KafkaSett
     await send_raw(settings, b'{"nik": "3573990101070001"}', [TYPE, ("x", b"3573990101070001")])
     async with consuming(ledger_consumer(settings, pool)):
         await until(lambda: pool.fetchval("SELECT count(*) = 1 FROM exactly_once.dead_letter"))
-    assert "3573990101070001" not in str([dict(row) for row in await pool.fetch("SELECT * FROM exactly_once.dead_letter")])
+    rows = await pool.fetch("SELECT * FROM exactly_once.dead_letter")
+    assert "3573990101070001" not in str([dict(row) for row in rows])
     letters = DeadLetters(settings.dead_letter_key.get_secret_value())
     async with pool.acquire() as tx, tx.transaction():
         record = await letters.record(tx, (await letters.list(tx))[0].id)
@@ -152,7 +156,9 @@ async def test_replay_goes_through_the_same_handler(settings: KafkaSettings, poo
             await letters.discard(tx, letter.id, "twice")
 
 
-async def test_a_flood_stops_the_consumer_before_the_batch_commits(stack: Any, topic_prefix: str, pool: asyncpg.Pool) -> None:
+async def test_a_flood_stops_the_consumer_before_the_batch_commits(
+    stack: Any, topic_prefix: str, pool: asyncpg.Pool
+) -> None:
     settings = kafka_settings(stack.bootstrap_servers, topic_prefix)
     await send(settings, [recording(number) for number in range(10)])
     for _ in range(20):

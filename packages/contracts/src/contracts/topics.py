@@ -38,7 +38,7 @@ class Topic:
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": "-1" if self.keeps is None else str(int(self.keeps.total_seconds() * 1000)),
             "retention.bytes": "-1",
-            # Producers may compress as they like; every reader, without extra libraries, can read what the broker keeps.
+            # Producers may compress as they like; any reader, without extra libraries, can read what the broker keeps.
             "compression.type": "uncompressed",
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(1024 * 1024),

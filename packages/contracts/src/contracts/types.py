@@ -1,15 +1,44 @@
 """The words that events are made of: slugs, school numbers, groups, instants, days."""
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 # No 16 digits in a row, in any field: they may be somebody's NIK, which never travels in clear.
 FREE_TEXT: Final = r"^([0-9]{0,15}[^0-9\x00])*[0-9]{0,15}$"
 SLUG: Final = r"^([0-9]{1,15}|[A-Za-z][0-9]{0,15})([A-Za-z._-][0-9]{0,15})*$"
 LABEL: Final = r"([0-9]{1,15}|[a-z][0-9]{0,15})([a-z-][0-9]{0,15})*"
 MOST: Final = 10**15 - 1
+
+
+@dataclass(frozen=True)
+class WrittenOut:
+    """Refuses numbers as instants and days: pydantic takes them for seconds since 1970. JSON is judged in Rust."""
+
+    format: Literal["date", "date-time"]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Puts the check before pydantic's own."""
+        moment = handler(source)
+        begins_with_a_date = core_schema.str_schema(pattern="^[0-9]{4}-")
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.chain_schema([begins_with_a_date, moment]),
+            python_schema=core_schema.no_info_before_validator_function(self._written_out, moment),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """As without the check."""
+        return {"type": "string", "format": self.format}
+
+    @staticmethod
+    def _written_out(value: Any) -> Any:
+        if isinstance(value, int | float) or (isinstance(value, str) and value[4:5] != "-"):
+            raise ValueError("must begin with a date, as 2024-11-08")
+        return value
+
 
 Campaign = Annotated[
     str, StringConstraints(max_length=63, pattern=f"^{LABEL}$"), Field(description="Slug of one voting day's drive.")
@@ -46,6 +75,6 @@ Text = Annotated[str, StringConstraints(max_length=2000, pattern=FREE_TEXT)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=FREE_TEXT)]
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="1, 2, 3…: the highest wins.")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Instant = Annotated[AwareDatetime, Field(description="RFC 3339 with offset.")]
-Day = Annotated[date, Field(description="Day in the campaign's zone.")]
+Instant = Annotated[AwareDatetime, WrittenOut("date-time"), Field(description="RFC 3339 with offset.")]
+Day = Annotated[date, WrittenOut("date"), Field(description="Day in the campaign's zone.")]
 Split = Literal["stated", "roster", "simulated"]

@@ -118,5 +118,6 @@ def undecodable(error: ValidationError) -> Undecodable:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Undecodable("malformed", "the value is not a JSON object in UTF-8")
-    said = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg']}" for problem in problems)
+    # The first name is the model's own field; what follows may be a key that came in.
+    said = "; ".join(f"{problem['loc'][0] if problem['loc'] else 'value'}: {problem['msg']}" for problem in problems)
     return Undecodable("wrong_field", said[:DETAIL_LIMIT])

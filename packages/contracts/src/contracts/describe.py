@@ -1,0 +1,49 @@
+"""The contracts as plain JSON: a schema per type, and the catalogue of topics."""
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from contracts.envelope import Event, Fact
+from contracts.topics import CATALOGUE, Topic
+
+Json = dict[str, Any]
+
+
+class Plain(GenerateJsonSchema):
+    """Pydantic's generator without a title for each field, which would only repeat its name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        return False
+
+
+def schema(model: type[Event]) -> Json:
+    """The JSON Schema of a type's data. It describes what a reader accepts: optional means may be absent."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:jemputbola:schema:{model.type}",
+        **model.model_json_schema(schema_generator=Plain),
+    }
+
+
+def topic(found: Topic) -> Json:
+    """A topic with all that producers and readers rely on. `aggregate` is what a fact's id is derived from."""
+    return {
+        "key": found.key,
+        "owner": found.owner,
+        "readers": sorted(found.readers),
+        "partitions": found.partitions,
+        "configuration": found.config,
+        "types": {
+            model.type: {"aggregate": model.aggregate} if issubclass(model, Fact) else {} for model in found.types
+        },
+    }
+
+
+def contracts() -> Json:
+    """Everything that is promised: the topics and the schemas of all types, by name."""
+    return {
+        "topics": {found.name: topic(found) for found in CATALOGUE},
+        "types": {model.type: schema(model) for found in CATALOGUE for model in found.types},
+    }

@@ -1,0 +1,1 @@
+"""Contracts: the golden examples, and every consumer against them."""
