@@ -156,10 +156,7 @@ async def test_replay_goes_through_the_same_handler(settings: KafkaSettings, poo
             await letters.discard(tx, letter.id, "twice")
 
 
-async def test_a_flood_stops_the_consumer_before_the_batch_commits(
-    stack: Any, topic_prefix: str, pool: asyncpg.Pool
-) -> None:
-    settings = kafka_settings(stack.bootstrap_servers, topic_prefix)
+async def test_a_flood_stops_the_consumer_before_the_batch_commits(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
     await send(settings, [recording(number) for number in range(10)])
     for _ in range(20):
         await send_raw(settings, b"junk", [TYPE], partition=0)

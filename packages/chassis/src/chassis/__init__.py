@@ -1,1 +1,8 @@
-"""chassis."""
+"""What makes a process a service: settings, logging, metrics, migrations, HTTP, supervision. No domain, no Kafka."""
+
+from pathlib import Path
+
+
+def migrations_dir() -> Path:
+    """Where the chassis keeps its own migrations (the idempotency table)."""
+    return Path(__file__).parent / "migrations"

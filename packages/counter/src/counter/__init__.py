@@ -1,1 +1,28 @@
-"""counter."""
+"""The counter: keeps recordings sealed and signed on its own disk, and sends them until enrollment has decided."""
+
+from counter.client import Counter, Kept, RowResult
+from counter.errors import Busy, CounterError, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
+from counter.recording import Recording
+from counter.sending import Sending, SendSummary
+from counter.status import Status
+from counter.transport import KafkaTransport, Outcome, Outgoing, Transport
+
+__all__ = [
+    "Busy",
+    "Counter",
+    "CounterError",
+    "EnrollmentUnavailable",
+    "KafkaTransport",
+    "Kept",
+    "NotSetUp",
+    "Outcome",
+    "Outgoing",
+    "Problem",
+    "Recording",
+    "RecordingRefused",
+    "RowResult",
+    "SendSummary",
+    "Sending",
+    "Status",
+    "Transport",
+]

@@ -17,18 +17,20 @@ class Log:
     """Reads without a group: what it looks at moves nobody's position. `prefix` is put before the topics' names."""
 
     def __init__(self, bootstrap_servers: str, prefix: str = "") -> None:
+        self._bootstrap_servers = bootstrap_servers
         self._prefix = prefix
         self._one_at_a_time = asyncio.Lock()
+        self._consumer: AIOKafkaConsumer
+
+    async def __aenter__(self) -> Self:
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+            bootstrap_servers=self._bootstrap_servers,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=1024,
             metadata_max_age_ms=2_000,  # partitions that were just added must be found before their owner gives up
         )
-
-    async def __aenter__(self) -> Self:
         try:
             await asyncio.wait_for(self._consumer.start(), ANSWER_WITHIN)
         except BaseException:
