@@ -98,19 +98,17 @@ class OffsetsInKafka(Consumer):
     async def _compare(self, partitions: Any) -> Any:
         return []
 
-    async def _commit(self, records: Any, known: Any = None) -> None:
-        batches, faults = self._decode(records)
+    async def _commit(self, runs: Any, known: Any = None) -> None:
+        batches, faults = self._decode(runs)
         async with self._pool.acquire() as tx, tx.transaction():
             for topic, batch in batches.items():
                 await self._handlers[topic](tx, batch)
             await self._dead_letters.write(tx, faults)
         crash("committed")
-        moves = self._moves(records)
-        await self._subscriber.consumer.commit(
-            {TopicPartition(self._prefix + move.topic, move.partition): move.next_offset for move in moves}
-        )
-        for move in moves:
-            self._expected[move.topic, move.partition] = move.next_offset
+        for run in runs:
+            partition = TopicPartition(self._prefix + run.topic, run.partition[1])
+            await self._subscriber.consumer.commit({partition: run.next_offset})
+            self._expected[run.partition] = run.next_offset
 
 
 def crash_around_relay() -> None:

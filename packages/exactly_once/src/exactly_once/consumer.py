@@ -3,6 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -27,6 +30,29 @@ __all__ = ["Consumer", "Handler", "Subscription"]
 
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records of one partition, in order."""
+
+    partition: Partition
+    records: list[Record]
+
+    @property
+    def topic(self) -> str:
+        """Without the prefix."""
+        return self.partition[0]
+
+    @property
+    def last(self) -> Record:
+        """The record that the position will stand behind."""
+        return self.records[-1]
+
+    @property
+    def next_offset(self) -> int:
+        """Where the partition goes on."""
+        return int(self.last.offset) + 1
 
 
 class Consumer:
@@ -56,7 +82,7 @@ class Consumer:
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
         self._expected: dict[Partition, int] = {}
         self._passed: dict[Partition, int] = {}
-        self._gaps: dict[Partition, tuple[int, int]] = {}
+        self._gaps: dict[Partition, tuple[int, int, int]] = {}
         self._trouble: str | None = "not started"
         self._failed: asyncio.Future[None] = asyncio.Future()
         self._broker = KafkaBroker(
@@ -177,86 +203,81 @@ class Consumer:
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
-        fresh = [record for record in records if record.offset >= self._expected[self._plain(record)]]
-        if not fresh or self._failed.done():
+        runs = self._fresh(records)
+        if not runs or self._failed.done():
             return
         try:
-            await self._commit(fresh)
+            await self._commit(runs)
         except Exception as error:
             if _is_of_the_world(error):
                 raise
+            fresh = [record for run in runs for record in run.records]
             if len(fresh) == 1:
-                await self._commit(fresh, Fault(fresh[0], "refused", _line(error)))
+                await self._commit(runs, Fault(fresh[0], "refused", _line(error)))
                 return
             half = len(fresh) // 2
             await self._apply(fresh[:half])
             await self._apply(fresh[half:])
 
-    async def _commit(self, records: Sequence[Record], known: Fault | None = None) -> None:
+    def _fresh(self, records: Sequence[Record]) -> list[Run]:
+        """The records by partition, without those that are applied. Raises Gap where offsets are missing.
+
+        Compaction and the markers of a producer's transactions leave gaps; so would a client that lost records. A gap
+        is believed once the log has shown it twice.
+        """
+        runs = []
+        for (topic, number), group in groupby(records, attrgetter("topic", "partition")):
+            partition = (topic.removeprefix(self._prefix), number)
+            expected = self._expected[partition]
+            run = Run(partition, [record for record in group if record.offset >= expected])
+            if run.records:
+                runs.append(run)
+            if run.records and run.next_offset - expected != len(run.records) and run.topic not in self._compacted:
+                gap = (expected, run.next_offset, len(run.records))
+                if self._gaps.get(partition) != gap:
+                    self._gaps[partition] = gap
+                    raise Gap
+        return runs
+
+    async def _commit(self, runs: Sequence[Run], known: Fault | None = None) -> None:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
-        batches, faults = self._decode(records) if known is None else ({}, [known])
-        moves = self._moves(records)
-        self._refuse_gaps(records)
+        batches, faults = self._decode(runs) if known is None else ({}, [known])
+        moves = [
+            Move(*run.partition, self._expected[run.partition], run.next_offset, record_id(run.last), run.last.offset)
+            for run in runs
+        ]
+        count = sum(len(run.records) for run in runs)
         async with self._pool.acquire() as tx, tx.transaction():
             await position.advance(tx, moves)
             for topic, batch in batches.items():
                 await self._handlers[topic](tx, batch)
                 faults += batch.faults
-            bad = self._indexes(records, faults)
-            self._flood.check(len(records), bad)
+            bad = self._indexes(runs, faults)
+            self._flood.check(count, bad)
             if faults:
                 await self._dead_letters.write(tx, faults)
         for move in moves:
             self._expected[move.topic, move.partition] = move.next_offset
-        self._flood.accept(len(records), bad)
-        self._count(records, faults)
+        self._flood.accept(count, bad)
+        self._count(runs, faults)
 
-    def _decode(self, records: Sequence[Record]) -> tuple[dict[str, Batch[Any]], list[Fault]]:
+    def _decode(self, runs: Sequence[Run]) -> tuple[dict[str, Batch[Any]], list[Fault]]:
         batches: dict[str, list[Received[Any]]] = {}
         faults: list[Fault] = []
-        cut = len(self._prefix)
-        for record in records:
-            topic = record.topic[cut:]
-            try:
-                event = self._decoders[topic](record)
-            except Undecodable as error:
-                faults.append(Fault(record, error.reason, error.detail))
-            else:
-                batches.setdefault(topic, []).append(Received(event, record))
-        return {topic: Batch(received) for topic, received in batches.items()}, faults
+        for run in runs:
+            decode, received = self._decoders[run.topic], batches.setdefault(run.topic, [])
+            for record in run.records:
+                try:
+                    received.append(Received(decode(record), record))
+                except Undecodable as error:
+                    faults.append(Fault(record, error.reason, error.detail))
+        return {topic: Batch(received) for topic, received in batches.items() if received}, faults
 
-    def _moves(self, records: Sequence[Record]) -> list[Move]:
-        last = {(record.topic, record.partition): record for record in records}
-        return [
-            Move(
-                *(partition := self._plain(record)),
-                expected=self._expected[partition],
-                next_offset=record.offset + 1,
-                last_id=record_id(record),
-                last_offset=record.offset,
-            )
-            for record in last.values()
-        ]
-
-    def _refuse_gaps(self, records: Sequence[Record]) -> None:
-        """Raises Gap where offsets are missing, unless the log has shown the same gap before.
-
-        Compaction and the markers of a producer's transactions leave gaps; so would a client that lost records.
-        """
-        expected = dict(self._expected)
-        for record in records:
-            partition = self._plain(record)
-            if record.offset != expected[partition] and partition[0] not in self._compacted:
-                gap = (expected[partition], record.offset)
-                if self._gaps.get(partition) != gap:
-                    self._gaps[partition] = gap
-                    raise Gap
-            expected[partition] = record.offset + 1
-
-    def _indexes(self, records: Sequence[Record], faults: Sequence[Fault]) -> list[int]:
+    def _indexes(self, runs: Sequence[Run], faults: Sequence[Fault]) -> list[int]:
         """Where the bad records stand in the batch, those left out that a person let pass."""
         if not faults:
             return []
+        records = (record for run in runs for record in run.records)
         at = {(record.topic, record.partition, record.offset): index for index, record in enumerate(records)}
         return sorted(
             {
@@ -266,18 +287,13 @@ class Consumer:
             }
         )
 
-    def _count(self, records: Sequence[Record], faults: Sequence[Fault]) -> None:
-        topics: dict[str, int] = {}
-        for record in records:
-            topics[record.topic] = topics.get(record.topic, 0) + 1
-        for topic, count in topics.items():
-            self._metrics.applied.labels(topic.removeprefix(self._prefix)).inc(count)
+    def _count(self, runs: Sequence[Run], faults: Sequence[Fault]) -> None:
+        for run in runs:
+            self._metrics.applied.labels(run.topic).inc(len(run.records))
         for fault in faults:
-            topic = fault.record.topic.removeprefix(self._prefix)
+            topic, partition = self._plain(fault.record)
             self._metrics.dead.labels(topic, fault.reason).inc()
-            logger.warning(
-                "dead letter: %s/%s at %s: %s", topic, fault.record.partition, fault.record.offset, fault.reason
-            )
+            logger.warning("dead letter: %s/%s at %s: %s", topic, partition, fault.record.offset, fault.reason)
 
     async def _flood_passes(self, connection: Connection) -> dict[Partition, int]:
         rows = await connection.fetch("SELECT topic, partition, until_offset FROM exactly_once.flood_pass")
