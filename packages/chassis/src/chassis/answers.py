@@ -1,0 +1,93 @@
+"""Every failure as `application/problem+json`, with pointers to what is wrong and never with what was sent."""
+
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Router
+
+from chassis import db
+from chassis.logging import mask
+from chassis.problems import INTERNAL, INVALID, MALFORMED, METHOD_NOT_ALLOWED, UNAVAILABLE, Problem, of_status
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+def respond(problem: Problem) -> Response:
+    """The answer that a problem is sent as."""
+    return JSONResponse(problem.body(), problem.kind.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+async def on_problem(_request: Request, error: Exception) -> Response:
+    """Handler of Problem."""
+    assert isinstance(error, Problem)
+    return respond(error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Handler of what FastAPI and Starlette raise: unknown routes, wrong methods, unreadable bodies."""
+    assert isinstance(error, HTTPException)
+    kind, headers = of_status(error.status_code), dict(error.headers or {})
+    if kind is METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(allowed(request))
+    return respond(Problem(kind, headers=headers))
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods of all routes with this path; the framework names those of the first only."""
+    router: Router = request.app.router
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in router.routes)
+    ]
+
+
+async def on_invalid(_request: Request, error: Exception) -> Response:
+    """Handler of FastAPI's validation errors."""
+    assert isinstance(error, RequestValidationError)
+    errors = error.errors()
+    if any(e["type"] == "json_invalid" for e in errors):
+        return respond(Problem(MALFORMED, "The body is not valid JSON."))
+    return respond(Problem(INVALID, errors=[describe(e) for e in errors[:50]]))
+
+
+def describe(error: dict[str, Any]) -> dict[str, str]:
+    """One entry of `errors[]`: where, and what is expected there. What was sent stays out of it."""
+    where, *rest = error["loc"] or ("body",)
+    detail = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    sent = error.get("input")
+    if error["type"] in {"union_tag_invalid", "value_error"} or (isinstance(sent, str) and sent and sent in detail):
+        detail = "This value is not allowed." if _repeats(sent, detail) or "tag" in error["type"] else detail
+    place = (
+        {"pointer": pointer(rest)}
+        if where == "body"
+        else {"parameter": mask(str(rest[0] if rest else where)), "in": str(where)}
+    )
+    return {"detail": mask(detail), **place}
+
+
+def _repeats(sent: object, detail: str) -> bool:
+    return isinstance(sent, str | int | float) and str(sent) != "" and str(sent) in detail
+
+
+def pointer(path: list[Any]) -> str:
+    """A JSON pointer (RFC 6901) as a URI fragment."""
+    return "#" + "".join("/" + mask(str(part).replace("~", "~0").replace("/", "~1")) for part in path)
+
+
+def unexpected(error: Exception, method: str, route: str) -> Response:
+    """The last resort: 503 when the database is away, else 500 with an id under which the log tells more."""
+    if db.unavailable(error):
+        log.warning("database is away", method=method, route=route, error=type(error).__name__)
+        return respond(Problem(UNAVAILABLE, "Try again in a moment.", headers={"Retry-After": "2"}))
+    instance = f"urn:uuid:{uuid4()}"
+    log.error("request failed", method=method, route=route, instance=instance, exc_info=error)
+    return respond(Problem(INTERNAL, "The log says more under this instance.", instance=instance))

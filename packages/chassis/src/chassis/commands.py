@@ -1,0 +1,83 @@
+"""Commands that may be sent again: the first answer to an `Idempotency-Key` is the only one."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from fastapi import Header
+from starlette.responses import JSONResponse, Response
+
+from chassis.problems import KEY_REUSED, Problem
+
+Transaction = asyncpg.Connection | PoolConnectionProxy
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]([ -~]*[!-~])?$",
+        description="Chosen by the client, new for each command: sent again, the command is done once.",
+    ),
+]
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+_FIND: Final = "SELECT request_sha256, status, headers, body FROM chassis.idempotency WHERE scope = $1 AND key = $2"
+_KEEP: Final = """
+INSERT INTO chassis.idempotency (scope, key, request_sha256, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_PURGE: Final = """
+DELETE FROM chassis.idempotency WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM chassis.idempotency WHERE created_at < now() - interval '7 days' LIMIT 100 FOR UPDATE SKIP LOCKED
+))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answers: a status, a JSON body, headers as `ETag` and `Location`."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """As FastAPI sends it."""
+        return JSONResponse(self.body, self.status, self.headers)
+
+
+def fingerprint(*parts: str | bytes) -> bytes:
+    """SHA-256 of what a command says, as its route, its path's values and its body's JSON."""
+    digest = sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.digest()
+
+
+async def idempotent(
+    tx: Transaction, scope: str, key: str | None, request_sha256: bytes, command: Callable[[], Awaitable[Answer]]
+) -> Answer:
+    """Does the command once per (scope, key), in the caller's transaction, and returns the first answer ever after.
+
+    A second request with the same key waits for the first. Only 2xx answers are kept, for 7 days. `tx` is a
+    connection of a chassis pool inside a READ COMMITTED transaction. Without a key it just does the command.
+    Raises Problem(KEY_REUSED) when the key was used for other content.
+    """
+    if key is None:
+        return await command()
+    await tx.execute(_LOCK, f"idempotency {scope} {key}")
+    row = await tx.fetchrow(_FIND, scope, key)
+    if row is not None:
+        if row["request_sha256"] != request_sha256:
+            raise Problem(KEY_REUSED, "Send a new key with a new command, and the same content with the same key.")
+        return Answer(row["status"], row["body"], row["headers"])
+    answer = await command()
+    if 200 <= answer.status < 300:
+        await tx.execute(_KEEP, scope, key, request_sha256, answer.status, answer.headers, answer.body)
+        await tx.execute(_PURGE)
+    return answer

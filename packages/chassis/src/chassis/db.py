@@ -1,0 +1,171 @@
+"""The connection pool: waits for PostgreSQL at the start, and says in one line why it cannot have it."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+from asyncpg.connection import Connection
+from asyncpg.pool import PoolAcquireContext
+
+from chassis.stop import CONFIGURATION, Stop
+
+log = structlog.get_logger(__name__)
+
+_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+_REFUSED: Final = {
+    asyncpg.InvalidPasswordError: "wrong password, or no such user",
+    asyncpg.InvalidAuthorizationSpecificationError: "this user may not connect",
+    asyncpg.InvalidCatalogNameError: "there is no such database",
+    asyncpg.InsufficientPrivilegeError: "this user may not connect",
+}
+
+
+def unavailable(error: BaseException) -> bool:
+    """Whether the error says that the database is away at the moment, rather than that we asked for nonsense."""
+    closed = isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
+    return isinstance(error, _AWAY) or closed
+
+
+def address(url: str) -> str:
+    """Where the database is, without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+
+
+class Pool(asyncpg.Pool):
+    """asyncpg's pool; `await pool` or `async with pool` first waits until PostgreSQL answers, or raises Stop(78)."""
+
+    def __init__(self, url: str, *, wait: float, acquire_timeout: float, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.url, self._wait, self._acquire_timeout = url, wait, acquire_timeout
+
+    async def _opened(self) -> Self:
+        await wait_for_database(self.url, self._wait)
+        await super().__aenter__()
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._opened().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._opened()
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        """A connection; TimeoutError when none is free within `timeout` seconds (default: the pool's)."""
+        return super().acquire(timeout=self._acquire_timeout if timeout is None else timeout)
+
+
+def create_pool(
+    url: str,
+    *,
+    name: str,
+    min_size: int = 1,
+    max_size: int = 10,
+    command_timeout: float = 30.0,
+    acquire_timeout: float = 5.0,
+    wait: float = 30.0,
+    server_settings: dict[str, str] | None = None,
+    init: Callable[[Connection], Awaitable[None]] | None = None,
+    **connect: Any,
+) -> Pool:
+    """A pool, not yet opened: `await` it, use it with `async with`, or leave that to the App it belongs to.
+
+    `name` is shown by PostgreSQL (`application_name`); times are seconds; `server_settings` as
+    `{"plan_cache_mode": "force_custom_plan"}`; `connect` are further arguments of `asyncpg.connect`.
+    jsonb columns are read and written as Python objects. Must be called inside the event loop.
+    """
+
+    async def prepare(connection: Connection) -> None:
+        await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        if init is not None:
+            await init(connection)
+
+    return Pool(
+        url,
+        wait=wait,
+        acquire_timeout=acquire_timeout,
+        min_size=min_size,
+        max_size=max_size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=asyncio.get_running_loop(),
+        connection_class=Connection,
+        record_class=asyncpg.Record,
+        init=prepare,
+        command_timeout=command_timeout,
+        timeout=5.0,
+        server_settings={"application_name": name, "timezone": "UTC", **(server_settings or {})},
+        **connect,
+    )
+
+
+async def wait_for_database(url: str, seconds: float) -> None:
+    """Returns when PostgreSQL accepts the user. Raises Stop(78): at once when it refuses, else after `seconds`."""
+    loop = asyncio.get_running_loop()
+    deadline, pause, told = loop.time() + seconds, 0.1, False
+    while True:
+        try:
+            connection = await asyncpg.connect(url, timeout=5.0)
+            await connection.close()
+            return
+        except tuple(_REFUSED) as error:
+            reason = next(text for kind, text in _REFUSED.items() if isinstance(error, kind))
+            raise Stop(CONFIGURATION, f"database {address(url)}: {reason}") from error
+        except _AWAY as error:
+            if loop.time() + pause > deadline:
+                raise Stop(
+                    CONFIGURATION, f"database {address(url)}: {_why_away(error)}, waited {seconds:g} s"
+                ) from error
+            if not told:
+                log.info("waiting for the database", database=address(url), reason=_why_away(error))
+            told = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+def _why_away(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return "too many connections"
+    return "starting or stopping" if isinstance(error, asyncpg.PostgresError) else "no server answers"
+
+
+class Probe:
+    """Component: asks the database every `every` seconds whether it is there, for `/health/ready`."""
+
+    name = "database"
+
+    def __init__(self, pool: asyncpg.Pool, *, every: float = 1.0) -> None:
+        self._pool, self._every = pool, every
+        self._problem: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(2.0):
+                    await self._pool.fetchval("SELECT 1")
+                self._problem = None
+            except Exception as error:
+                if self._problem is None:
+                    log.warning("database is away", error=type(error).__name__)
+                self._problem = "the database does not answer"
+            await asyncio.sleep(self._every)
+
+    def problems(self) -> list[str]:
+        """What keeps the service from working."""
+        return [self._problem] if self._problem else []

@@ -1,0 +1,85 @@
+"""A service's HTTP application: problems for every failure, health, metrics, a truthful OpenAPI document."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from chassis import answers, metrics
+from chassis.conditional import IfMatch, IfNoneMatch, etag, if_match, not_modified, require_revision
+from chassis.guard import Guard
+from chassis.health import Component, Health, Readiness
+from chassis.openapi import problems, truthful
+from chassis.problems import Problem
+
+__all__ = [
+    "IfMatch", "IfNoneMatch", "Problem", "create_app", "etag", "if_match", "not_modified", "problems",
+    "require_revision",
+]  # fmt: skip
+
+MAX_BODY: Final = 1_048_576
+
+
+class Liveness(BaseModel):
+    """The body of `/health/live`."""
+
+    status: Literal["alive"] = "alive"
+
+
+def create_app(
+    title: str,
+    *,
+    version: str,
+    components: Sequence[Component] = (),
+    registry: CollectorRegistry | None = None,
+    max_body: int = MAX_BODY,
+    **fastapi: Any,
+) -> FastAPI:
+    """A FastAPI app; routers are included by the service.
+
+    `components` are asked by `/health/ready`; `supervise` replaces them by all that it runs. `app.state.stopping`
+    (an asyncio.Event) is set when the process stops; long-lived answers are ended then, without their doing.
+    `registry` has the service's own metrics. `max_body` is in bytes.
+    """
+    app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None, redirect_slashes=False, **fastapi)
+    app.state.health, app.state.stopping = Health(components), asyncio.Event()
+    seconds, own = metrics.http_seconds()
+    app.add_middleware(Guard, max_body=max_body, stopping=app.state.stopping, seconds=seconds)
+    app.add_exception_handler(Problem, answers.on_problem)
+    app.add_exception_handler(HTTPException, answers.on_http_exception)
+    app.add_exception_handler(RequestValidationError, answers.on_invalid)
+    _health(app, [registry or metrics.new_registry(), own])
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = truthful(plain())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _health(app: FastAPI, registries: Sequence[CollectorRegistry]) -> None:
+    @app.get("/health/live", tags=["health"])
+    async def live() -> Liveness:
+        """The process runs."""
+        return Liveness()
+
+    @app.get("/health/ready", tags=["health"], responses={503: {"model": Readiness, "description": "Not ready"}})
+    async def ready(request: Request) -> Readiness:
+        """It can do its work; if not, the body says what is wrong."""
+        readiness: Readiness = request.app.state.health.readiness()
+        status = 200 if readiness.status == "ready" else 503
+        return JSONResponse(readiness.model_dump(), status)  # type: ignore[return-value]
+
+    @app.get("/metrics", include_in_schema=False)
+    async def figures() -> Response:
+        return metrics.exposition(*registries)

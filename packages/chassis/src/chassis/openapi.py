@@ -1,0 +1,101 @@
+"""Makes the OpenAPI document tell the truth about problems: which statuses, which content type, which texts."""
+
+from typing import Any, Final
+
+from chassis.answers import MEDIA_TYPE
+from chassis.problems import ALL, INVALID, MALFORMED, TOO_LARGE, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Kind
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457). It never repeats what was sent.",
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "enum": [kind.type for kind in ALL]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "detail": {"type": "string"},
+                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
+                    "parameter": {"type": "string", "description": "Name of a parameter."},
+                    "in": {"enum": ["path", "query", "header", "cookie"]},
+                },
+            },
+        },
+    },
+}
+_REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WITH_BODY: Final = {"post", "put", "patch"}
+
+
+def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses=`: the problems that it answers, beside those that every route may answer."""
+    by_status: dict[int, list[Kind]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, []).append(kind)
+    return {status: _response(*same) for status, same in by_status.items()}
+
+
+def _response(*kinds: Kind) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": " · ".join(kind.title for kind in kinds), "content": _REF}
+    if UNAVAILABLE in kinds:
+        response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return response
+
+
+def truthful(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's document with the problems that the guard and the handlers answer."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Problem"] = _PROBLEM
+    for path in document.get("paths", {}).values():
+        for method, operation in path.items():
+            _operation(method, operation)
+    _without_nul(document)
+    return document
+
+
+def _operation(method: str, operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", ()):
+        _without_null(parameter["schema"])
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    kinds = [MALFORMED, UNAVAILABLE]
+    if operation.get("parameters") or "requestBody" in operation or method in _WITH_BODY:
+        kinds.append(INVALID)
+    if method in _WITH_BODY:
+        kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
+    for kind in kinds:
+        responses.setdefault(str(kind.status), _response(kind))
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """A parameter is there or not there: in an address or a header nothing can be null, only the text "null"."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        schema.update(choices[0] | schema)
+    elif choices:
+        schema["anyOf"] = choices
+
+
+def _without_nul(node: Any) -> None:
+    """Texts without a narrower rule still may not hold a NUL: say so, since the guard refuses it."""
+    if isinstance(node, dict):
+        free = not node.keys() & {"pattern", "format", "enum", "const", "contentMediaType"}
+        if node.get("type") == "string" and free:
+            node["pattern"] = r"^[^\u0000]*$"
+        for value in node.values():
+            _without_nul(value)
+    elif isinstance(node, list):
+        for item in node:
+            _without_nul(item)

@@ -1,0 +1,98 @@
+"""Settings from the environment and from secret files, and readable lines about what is wrong with them."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from chassis.stop import CONFIGURATION, Stop
+
+SECRETS_DIR: Final = Path("/run/secrets")
+
+
+def _postgresql_url(value: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(value.get_secret_value())
+        complete = url.scheme in {"postgresql", "postgres"} and url.hostname and url.path.strip("/") and url.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
+    return value
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. A service's own class sets `env_prefix` and adds its knobs.
+
+    A value comes from the environment (`REPORTING_HTTP_PORT`) or from a file of that name in lower case under
+    `/run/secrets`; the environment wins.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: PostgresUrl = Field(description="PostgreSQL, as the runtime role.")
+    migration_database_url: PostgresUrl | None = Field(
+        default=None, description="The same database as its owner, who runs the migrations; default: database_url."
+    )
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections of this process, at most.")
+    database_wait_seconds: float = Field(default=30, ge=0, description="How long a start waits for PostgreSQL.")
+    http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+    stop_seconds: float = Field(default=10, gt=0, description="How long an orderly stop may take.")
+
+    @property
+    def dsn(self) -> str:
+        """The runtime role's URL, in clear."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def owner_dsn(self) -> str:
+        """The owner's URL, in clear."""
+        return (self.migration_database_url or self.database_url).get_secret_value()
+
+
+class ConfigurationError(Stop):
+    """The settings are wrong; `line` has a line for each problem and no values."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(CONFIGURATION, line)
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(settings: type[S], secrets_dir: Path = SECRETS_DIR) -> S:
+    """Reads the settings. Raises ConfigurationError, which names each wrong environment variable."""
+    try:
+        if secrets_dir.is_dir():
+            return settings(_secrets_dir=secrets_dir)
+        return settings()
+    except ValidationError as error:
+        problems = {
+            f"{_variable(settings, str(e['loc'][0])) if e['loc'] else settings.__name__}"
+            f" {'is missing' if e['type'] == 'missing' else 'is wrong: ' + e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_url=False, include_input=False, include_context=False)
+        }
+        raise ConfigurationError("\n".join(sorted(problems))) from None
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _variable(settings: type[BaseSettings], name: str) -> str:
+    """The environment variable behind a field, which errors name by its own name or by its alias."""
+    for field_name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        known = {field_name, *([alias] if isinstance(alias, str) else [])}
+        if isinstance(alias, AliasChoices):
+            known |= {str(choice) for choice in alias.choices}
+        if name.lower() in {k.lower() for k in known}:
+            first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+            return str(first or f"{settings.model_config.get('env_prefix', '')}{field_name}").upper()
+    return name.upper()

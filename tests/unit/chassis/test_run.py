@@ -1,0 +1,144 @@
+"""Supervision: what ends a process, with which exit code, in which order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from chassis.http import create_app
+from chassis.run import HttpServer, Stop, supervise
+
+
+class Verdict(Exception):
+    """As a package that may not import the chassis raises it."""
+
+    exit_code = 70
+
+
+class Part:
+    """Runs until cancelled; ends as told."""
+
+    def __init__(self, name: str = "part", end: Callable[[], None] | None = None, stubborn: float = 0) -> None:
+        self.name, self.end, self.stubborn = name, end, stubborn
+        self.running, self.may_end, self.told, self.stopped = asyncio.Event(), asyncio.Event(), asyncio.Event(), False
+
+    async def run(self) -> None:
+        self.running.set()
+        try:
+            await self.may_end.wait()
+            if self.end:
+                self.end()
+        except asyncio.CancelledError:
+            self.told.set()
+            await self.linger()
+            self.stopped = True
+            raise
+
+    async def linger(self) -> None:
+        """As long as it was told, whoever cancels it."""
+        until = asyncio.get_running_loop().time() + self.stubborn
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)
+
+    def problems(self) -> list[str]:
+        return []
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def end() -> None:
+        raise error
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "line"),
+    [
+        (raising(Stop(78, "no broker")), 78, "tiny: no broker"),
+        (raising(Verdict("the log was rewound")), 70, "tiny: the log was rewound"),
+        (raising(ValueError("of 3573990101010001")), 1, "tiny: ending failed: ValueError, the log says more"),
+        (lambda: None, 1, "tiny: ending ended by itself"),
+    ],
+)
+async def test_a_component_that_ends_stops_the_others_with_one_line(
+    end: Callable[[], None], code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, ending = Part("other"), Part("ending", end)
+    ending.may_end.set()
+    assert await supervise([other, ending], service="tiny") == code
+    assert other.stopped
+    assert capsys.readouterr().err.splitlines() == [line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_in_good_order(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [Part("a"), Part("b", stubborn=0.05)]
+    running = asyncio.create_task(supervise(parts, service="tiny"))
+    await asyncio.gather(*(part.running.wait() for part in parts))
+    os.kill(os.getpid(), number)
+    assert await running == 0
+    assert all(part.stopped for part in parts)
+    assert capsys.readouterr().err == ""
+
+
+async def test_who_does_not_stop_in_time_is_left_behind() -> None:
+    died: list[int] = []
+    part = Part(stubborn=2)
+    running = asyncio.create_task(supervise([part], service="tiny", grace=0.05, die=died.append))
+    await part.running.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(5):
+        await running
+    assert died == [1]
+
+
+async def test_a_second_signal_forces() -> None:
+    died: asyncio.Queue[int] = asyncio.Queue()
+    part = Part(stubborn=2)
+    running = asyncio.create_task(supervise([part], service="tiny", grace=20, die=died.put_nowait))
+    await part.running.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(5):
+        assert await died.get() == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_streams_end_first_and_health_shows_the_verdict_until_the_others_have_stopped() -> None:
+    server = HttpServer(create_app("Tiny", version="1"), "127.0.0.1", 0)
+    slow, ending = Part("slow", stubborn=1), Part("ending", raising(Verdict("the log was rewound")))
+    assert server.problems() == ["starting"]
+    running = asyncio.create_task(supervise([server, slow, ending], service="tiny"))
+    async with asyncio.timeout(10):
+        while server.problems():
+            await asyncio.sleep(0.01)
+        assert await readiness(server) == (200, {"status": "ready", "problems": []})
+        ending.may_end.set()
+        await slow.told.wait()
+        verdict = {"status": "not ready", "problems": ["tiny: the log was rewound"]}
+        assert await readiness(server) == (503, verdict)
+        assert server.app.state.stopping.is_set()
+        assert not slow.stopped
+        assert await running == 70
+    assert slow.stopped
+
+
+async def readiness(server: HttpServer) -> tuple[int, object]:
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{server.port}/health/ready")
+        return answer.status_code, answer.json()
+
+
+async def test_a_port_in_use_is_told() -> None:
+    taken = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    with pytest.raises(Stop, match=f"cannot listen on 127.0.0.1 port {port}: address already in use") as caught:
+        await HttpServer(create_app("Tiny", version="1"), "127.0.0.1", port).run()
+    assert caught.value.exit_code == 78
+    taken.close()
