@@ -1,7 +1,8 @@
 """The counter: keeps recordings sealed and signed on its own disk, and sends them until enrollment has decided."""
 
-from counter.client import Counter, Kept, RowResult
+from counter.client import Counter
 from counter.errors import Busy, CounterError, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
+from counter.kept import Kept, RowResult
 from counter.recording import Recording
 from counter.sending import Sending, SendSummary
 from counter.status import Status

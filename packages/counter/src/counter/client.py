@@ -1,0 +1,238 @@
+"""The counter as a library: record, import, send, see what became of it."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final, Self
+
+import httpx
+
+from counter import ids, sending, status, submission
+from counter.csv_import import Row
+from counter.device import DeviceKey
+from counter.enrollment import Enrollment
+from counter.errors import CounterError, EnrollmentUnavailable, NotSetUp
+from counter.home import Home, Setup
+from counter.kept import Kept, RowResult
+from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
+from counter.recording import Recording
+from counter.seal import Recipient
+from counter.setup import set_up
+from counter.transport import KafkaTransport, Transport
+
+BATCH: Final = 500  # rows stored in one transaction
+
+
+class Counter:
+    """One counter at its home. Not for several threads; several processes may record in one home, one may send.
+
+    A `transport` given to `open` is shared, and closed by who made it; without one, `send` makes its own.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        transport: Transport | None = None,
+        http: httpx.AsyncClient | None = None,
+        enrollment: str | None = None,
+    ) -> None:
+        self.home = home
+        self.setup: Setup = home.setup()
+        self.device = DeviceKey.load(home.device_key)
+        self._recipient = home.recipient()
+        self._transport = transport
+        self._enrollment = Enrollment(enrollment or self.setup.enrollment, http)
+        try:
+            self.queue = Queue(home.queue_file)
+        except sqlite3.OperationalError:
+            raise NotSetUp(f"{home.queue_file} is missing or cannot be opened: without it no number is safe") from None
+
+    @classmethod
+    async def init(
+        cls,
+        home: Path | str,
+        *,
+        campaign: str,
+        enrollment: str,
+        kind: str,
+        place: str,
+        kafka: str | None = None,
+        transport: Transport | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> Self:
+        """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`."""
+        await set_up(Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http)
+        return cls.open(home, transport=transport, http=http)
+
+    @classmethod
+    def open(
+        cls,
+        home: Path | str,
+        *,
+        transport: Transport | None = None,
+        http: httpx.AsyncClient | None = None,
+        enrollment: str | None = None,
+    ) -> Self:
+        """Open a home. `enrollment` is for when it moved to another address. Raises `NotSetUp`."""
+        return cls(Home(Path(home)), transport=transport, http=http, enrollment=enrollment)
+
+    def close(self) -> None:
+        """Close the queue."""
+        self.queue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def device_id(self) -> str:
+        """This counter's name on the topic."""
+        return self.device.device_id
+
+    def record(self, recording: Recording) -> Kept:
+        """Store one recording: when this returns it is on disk, sealed, and will not be lost.
+
+        Raises `RecordingRefused` when its `submission_id` is stored already with other content.
+        """
+        return self.record_many([recording])[0]
+
+    def record_many(self, recordings: Sequence[Recording]) -> list[Kept]:
+        """Store many in one transaction. Raises `RecordingRefused`, with nothing stored, as `record` does."""
+        named = [(one, one.submission_id or ids.fresh(one.recorded_at)) for one in recordings]
+        kept = self._store(named, all_or_none=True)
+        return [Kept(name, one.seq, one.new) for (_, name), one in zip(named, kept, strict=True)]
+
+    def import_rows(self, rows: Iterable[Row]) -> Iterator[RowResult]:
+        """Store a file's rows; yields a result for each, in order, once it is on disk.
+
+        A bad row is refused and stops no other. Safe to repeat: what is stored already is said to be.
+        """
+        rows = iter(rows)
+        while batch := list(islice(rows, BATCH)):
+            yield from self._import(batch)
+
+    async def send(
+        self,
+        *,
+        progress: Callable[[sending.Sending], None] | None = None,
+        deadline: float = 60.0,
+        stop: asyncio.Event | None = None,
+        kafka: str | None = None,
+    ) -> sending.SendSummary:
+        """Send all that is not confirmed; gives up after `deadline` seconds without any confirmation.
+
+        `kafka` goes before KAFKA_BOOTSTRAP_SERVERS, which goes before what `init` was told. Raises `Busy` when another
+        process sends from this home, `NotSetUp` when no address of Kafka is known.
+        """
+        with self.home.alone("send"):
+            transport = self._transport or self._own_transport(kafka)
+            try:
+                note = await self._refresh_keyset()
+                summary = await sending.drain(
+                    self.queue, transport, self.device_id, deadline=deadline, progress=progress, stop=stop
+                )
+            finally:
+                if transport is not self._transport:
+                    await transport.close()
+        if note:
+            summary.notes.append(note)
+        return summary
+
+    async def refresh_decisions(self) -> int:
+        """Read what enrollment decided since last time; returns how many changed. Raises `EnrollmentUnavailable`."""
+        changed = 0
+        while True:
+            cursor = self.queue.decisions_cursor()
+            decisions, following = await self._enrollment.decisions(self.device_id, cursor)
+            if decisions and following is None:
+                raise EnrollmentUnavailable("enrollment gave decisions without a cursor to go on from")
+            if following is None or following == cursor:
+                return changed
+            changed += self.queue.decide(decisions, following)
+            if not decisions:
+                return changed
+
+    def status(self) -> status.Status:
+        """How many are stored here, sent, decided, in need of attention."""
+        who = self.setup
+        return status.read(self.queue, campaign=who.campaign, device_id=self.device_id, kind=who.kind, place=who.place)
+
+    def close_session(
+        self,
+        session_id: str | None = None,
+        *,
+        closed_at: datetime | None = None,
+        replayed_at: datetime | None = None,
+    ) -> tuple[str, int] | None:
+        """Store the message that closes a session (None: the open one); `send` sends it.
+
+        Returns the session and how many submissions this counter stored in it; None when no session is open.
+        """
+        now = datetime.now(UTC)
+        write = submission.closing(self.setup, self.device, closed_at or now, replayed_at)
+        return self.queue.append_closing(session_id, submission.SUBMISSION, write, now.isoformat())
+
+    def _import(self, batch: list[Row]) -> Iterator[RowResult]:
+        named = {
+            row.number: (row.recording, row.recording.submission_id or self._derived(row.recording))
+            for row in batch
+            if row.recording
+        }
+        known = self.queue.known([name for _, name in named.values()])
+        fresh = [one for one in named.values() if one[1] not in known]
+        appended = iter(self._store(fresh))
+        for row in batch:
+            if row.number not in named:
+                yield RowResult(row.number, "refused", None, "; ".join(str(one) for one in row.problems))
+                continue
+            recording, name = named[row.number]
+            if name in known:
+                seq, digest = known[name]
+                kept = Appended(seq, False, digest == self._digest(recording))
+            else:
+                kept = next(appended)
+            yield _result(row.number, recording, name, kept)
+
+    def _store(self, named: Sequence[tuple[Recording, str]], *, all_or_none: bool = False) -> list[Appended]:
+        """Seal outside the transaction, number and sign within it."""
+        drafts = [submission.submission(one, name, self.setup, self.device, self._recipient) for one, name in named]
+        if not drafts:
+            return []
+        now = datetime.now(UTC)
+        return self.queue.append(drafts, lambda: ids.fresh(now), now.isoformat(), all_or_none=all_or_none)
+
+    def _derived(self, recording: Recording) -> str:
+        return ids.derived(recording, self.setup.campaign, self.device)
+
+    def _digest(self, recording: Recording) -> bytes:
+        return self.device.content_digest(recording.everything())
+
+    def _own_transport(self, kafka: str | None) -> Transport:
+        servers = kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or self.setup.kafka
+        if not servers:
+            raise NotSetUp("no address of Kafka: give --kafka or set KAFKA_BOOTSTRAP_SERVERS")
+        return KafkaTransport(servers, topic_prefix=os.environ.get("KAFKA_TOPIC_PREFIX", ""))
+
+    async def _refresh_keyset(self) -> str:
+        """Take over enrollment's newest keys; without network those at hand do. Returns what to tell, if anything."""
+        try:
+            keyset = await self._enrollment.keyset()
+            self._recipient = Recipient.newest(keyset)
+            self.home.keep_keyset(keyset)
+        except (CounterError, KeyError, ValueError) as error:
+            return f"enrollment's keys were not refreshed: {error}"
+        return ""
+
+
+def _result(number: int, recording: Recording, name: str, kept: Appended) -> RowResult:
+    if not kept.same:
+        return RowResult(number, "refused", name, str(ALREADY_WITH_OTHER_VALUES))
+    warning = "check: the birth date within the NIK is another than birth_date" if recording.nik_disagrees else ""
+    return RowResult(number, "stored" if kept.new else "already stored", name, warning)

@@ -1,0 +1,88 @@
+"""Enrollment over HTTP: this device's registration, the keys to seal to, the decisions to read back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import httpx
+
+from counter.device import DeviceKey
+from counter.errors import EnrollmentUnavailable
+from counter.home import Setup
+
+TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+PAGE: Final = 1000
+
+
+class Enrollment:
+    """The few requests that a counter makes. All raise `EnrollmentUnavailable` with one readable line."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._http = http
+
+    async def register(self, setup: Setup, device: DeviceKey) -> None:
+        """Make the device known; doing it again changes nothing."""
+        body = {
+            "device_id": device.device_id,
+            "campaign": setup.campaign,
+            "kind": setup.kind,
+            "place": setup.place,
+            "public_key": device.public_text,
+        }
+        await self._ask("POST", "/v1/devices", json=body)
+
+    async def keyset(self) -> dict[str, Any]:
+        """The keys to seal to, newest first."""
+        return await self._ask("GET", "/v1/keyset")
+
+    async def decisions(self, device_id: str, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """The next decisions about this device's submissions, and the cursor behind them."""
+        query: dict[str, str | int] = {"limit": PAGE} if after is None else {"limit": PAGE, "after": after}
+        answer = await self._ask("GET", f"/v1/devices/{device_id}/decisions", params=query)
+        try:
+            decisions = [
+                {"reason": None, **{name: one[name] for name in _DECISION if name in one}}
+                for one in answer["decisions"]
+            ]
+            if any(set(_DECISION) - {"reason"} - set(one) for one in decisions):
+                raise KeyError
+            following = answer["next"]
+        except (KeyError, TypeError):
+            raise EnrollmentUnavailable(f"{self._url} answered with something that is no list of decisions") from None
+        return decisions, None if following is None else str(following)
+
+    async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            async with self._client() as http:
+                answer = await http.request(method, self._url + path, timeout=TIMEOUT, **options)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise EnrollmentUnavailable(
+                f"enrollment does not answer at {self._url} ({type(error).__name__}): check the address and the network"
+            ) from None
+        try:
+            content = answer.json()
+        except ValueError:
+            content = None
+        if answer.is_success and isinstance(content, dict):
+            return content
+        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {answer.status_code}{_why(content)}")
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+        if self._http is not None:
+            yield self._http
+        else:
+            async with httpx.AsyncClient() as http:
+                yield http
+
+
+_DECISION: Final = ("submission_id", "outcome", "reason", "revision", "known_at")
+
+
+def _why(content: object) -> str:
+    """What a problem document says, in one line."""
+    if not isinstance(content, dict):
+        return ", which is no answer of enrollment"
+    words = [str(content[name]) for name in ("title", "detail") if content.get(name)]
+    return (": " + " - ".join(words)) if words else ""

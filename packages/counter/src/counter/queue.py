@@ -1,0 +1,250 @@
+"""The durable queue: what was stored is on disk, sealed and signed, in the order of its numbers, and never changes.
+
+SQLite in WAL mode with synchronous=FULL: when `append` has returned, a power cut loses nothing. Rows are never deleted;
+only what became of them is added.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from counter.errors import Problem, RecordingRefused
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS message (
+    seq         INTEGER PRIMARY KEY,            -- device_seq: 1, 2, 3 ... without gaps
+    id          TEXT NOT NULL UNIQUE,           -- submission_id; of a closed session its event id
+    type        TEXT NOT NULL,
+    session_id  TEXT,
+    digest      BLOB,                           -- keyed by the device's private key: says nothing without it
+    value       BLOB NOT NULL,                  -- the exact bytes that were signed
+    signature   BLOB NOT NULL,
+    replayed_at TEXT,
+    stored_at   TEXT NOT NULL,
+    state       TEXT NOT NULL DEFAULT 'stored' CHECK (state IN ('stored', 'refused', 'sent', 'decided')),
+    sent_at     TEXT,
+    error       TEXT,                           -- of the last attempt to send
+    outcome     TEXT,
+    reason      TEXT,
+    revision    INTEGER,
+    decided_at  TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS unsent ON message (seq) WHERE state IN ('stored', 'refused');
+CREATE INDEX IF NOT EXISTS by_state ON message (type, state, outcome);
+CREATE INDEX IF NOT EXISTS by_session ON message (session_id);
+CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+ALREADY_WITH_OTHER_VALUES: Final = Problem(
+    "submission_id",
+    "is stored already with other values in other columns, and what is stored is never changed: if it is wrong, ask the"
+    " office to void it and record the person again",
+)
+OPEN_SESSION: Final = "open_session"
+DECISIONS_CURSOR: Final = "decisions_cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message without its number. `write(seq, session_id)` gives its value and signature."""
+
+    id: str
+    type: str
+    write: Callable[[int, str], tuple[bytes, bytes]]
+    session_id: str | None = None
+    digest: bytes | None = None
+    replayed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`new` False: a message with this id was there already; `same` tells whether it says the same."""
+
+    seq: int
+    new: bool
+    same: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A stored message that waits to be sent."""
+
+    seq: int
+    id: str
+    type: str
+    value: bytes
+    signature: bytes
+    replayed_at: str | None
+
+
+class Queue:
+    """One connection to the queue of one counter. Several processes may have one each."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        mode = "rwc" if create else "rw"
+        self._db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30
+        )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA temp_store=MEMORY")
+        if create:
+            self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, tuple[int, bytes | None]]:
+        """Number and digest of those that are stored."""
+        marks = ",".join("?" * len(ids))
+        rows = self._db.execute(f"SELECT id, seq, digest FROM message WHERE id IN ({marks})", ids)  # noqa: S608
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def append(
+        self, drafts: Sequence[Draft], new_session: Callable[[], str], now: str, *, all_or_none: bool = False
+    ) -> list[Appended]:
+        """Number, sign and store: all of them when it returns, none when it raises or the process dies.
+
+        A draft whose id is stored already stores nothing; with `all_or_none` it raises `RecordingRefused` should it
+        say something else. A draft without a session belongs to the open one, which the
+        first of them opens.
+        """
+        results: list[Appended] = []
+        rows: list[tuple[Any, ...]] = []
+        with self._transaction():
+            seq = self.last_seq()
+            known = dict(self.known([draft.id for draft in drafts]))
+            session = opened = self._note(OPEN_SESSION)
+            for draft in drafts:
+                if draft.id in known:
+                    there, digest = known[draft.id]
+                    if all_or_none and digest != draft.digest:
+                        raise RecordingRefused([ALREADY_WITH_OTHER_VALUES])
+                    results.append(Appended(there, False, digest == draft.digest))
+                    continue
+                if draft.session_id is None and session is None:
+                    session = new_session()
+                belongs_to = draft.session_id or session or ""
+                seq += 1
+                value, signature = draft.write(seq, belongs_to)
+                known[draft.id] = (seq, draft.digest)
+                results.append(Appended(seq, True))
+                rows.append(
+                    (seq, draft.id, draft.type, belongs_to, draft.digest, value, signature, draft.replayed_at, now)
+                )
+            self._db.executemany(
+                "INSERT INTO message (seq, id, type, session_id, digest, value, signature, replayed_at, stored_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            if session is not None and session != opened:
+                self._set_note(OPEN_SESSION, session)
+        return results
+
+    def append_closing(
+        self, session_id: str | None, submission_type: str, draft: Callable[[str, int, int], Draft], now: str
+    ) -> tuple[str, int] | None:
+        """Store the message that closes a session (None: the open one) with the count of its submissions.
+
+        Returns the session and the count; None when no session is open.
+        """
+        with self._transaction():
+            opened = self._note(OPEN_SESSION)
+            closing = session_id or opened
+            if closing is None:
+                return None
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM message WHERE session_id = ? AND type = ?", (closing, submission_type)
+            ).fetchone()
+            seq = self.last_seq() + 1
+            message = draft(closing, count, seq)
+            value, signature = message.write(seq, closing)
+            self._db.execute(
+                "INSERT INTO message (seq, id, type, session_id, value, signature, replayed_at, stored_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (seq, message.id, message.type, closing, value, signature, message.replayed_at, now),
+            )
+            if closing == opened:
+                self._db.execute("DELETE FROM note WHERE name = ?", (OPEN_SESSION,))
+        return closing, count
+
+    def unsent(self, after: int, limit: int) -> list[Message]:
+        """The next messages that the broker has not confirmed, in order; those it refused before are among them."""
+        rows = self._db.execute(
+            "SELECT seq, id, type, value, signature, replayed_at FROM message"
+            " WHERE state IN ('stored', 'refused') AND seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+        return [Message(*row) for row in rows]
+
+    def mark(
+        self, *, sent: Iterable[int], refused: Iterable[tuple[int, str]], unknown: Iterable[tuple[int, str]], now: str
+    ) -> None:
+        """Write down what became of an attempt. A decision that came meanwhile stays."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE message SET state = 'sent', sent_at = ?, error = NULL"
+                " WHERE seq = ? AND state IN ('stored', 'refused')",
+                [(now, seq) for seq in sent],
+            )
+            self._db.executemany(
+                "UPDATE message SET state = 'refused', error = ? WHERE seq = ? AND state IN ('stored', 'refused')",
+                [(error, seq) for seq, error in refused],
+            )
+            self._db.executemany(
+                "UPDATE message SET error = ? WHERE seq = ? AND state = 'stored'",
+                [(error, seq) for seq, error in unknown],
+            )
+
+    def decide(self, decisions: Sequence[Mapping[str, Any]], cursor: str) -> int:
+        """Take over decisions and the cursor behind them, both or neither; a lower revision changes nothing."""
+        with self._transaction():
+            changed = 0
+            for one in decisions:
+                changed += self._db.execute(
+                    "UPDATE message SET state = 'decided', outcome = :outcome, reason = :reason, revision = :revision,"
+                    " decided_at = :known_at, error = NULL"
+                    " WHERE id = :submission_id AND coalesce(revision, 0) < :revision",
+                    one,
+                ).rowcount
+            self._set_note(DECISIONS_CURSOR, cursor)
+        return changed
+
+    def decisions_cursor(self) -> str | None:
+        """Up to where decisions were read."""
+        return self._note(DECISIONS_CURSOR)
+
+    def last_seq(self) -> int:
+        """The highest number so far; 0 when empty."""
+        row: tuple[int] = self._db.execute("SELECT coalesce(max(seq), 0) FROM message").fetchone()
+        return row[0]
+
+    def select(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Read for a report."""
+        return self._db.execute(sql, parameters).fetchall()
+
+    def open_session(self) -> str | None:
+        """The session that a recording made now belongs to."""
+        return self._note(OPEN_SESSION)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _note(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_note(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))

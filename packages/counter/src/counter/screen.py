@@ -1,0 +1,125 @@
+"""What the operator sees: Indonesian first, English beside it, and never who was recorded."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from counter.results import Refused
+from counter.sending import Sending, SendSummary
+from counter.status import Status
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """A result."""
+    _out.print(line, markup=False)
+
+
+def warn(line: str) -> None:
+    """Something worth knowing."""
+    _err.print(line, markup=False, style="yellow")
+
+
+def error(line: str) -> None:
+    """Why it was not done."""
+    _err.print(line, markup=False, style="red")
+
+
+def ask(what: str) -> str:
+    """A line from the operator; the question goes to the error stream. Raises EOFError when there is none."""
+    return _err.input(f"{what}: ", markup=False)
+
+
+def table(title: str, rows: Sequence[tuple[str, int]]) -> None:
+    """Words and numbers."""
+    grid = Table(title=title, show_header=False, title_justify="left")
+    grid.add_column()
+    grid.add_column(justify="right")
+    for words, number in rows:
+        grid.add_row(words, f"{number:,}")
+    _out.print(grid)
+
+
+def list_refused(refused: Refused) -> None:
+    """The first refused rows with the reason."""
+    for row in refused.first:
+        warn(f"baris / row {row.number}: {row.message}")
+    if refused.total > len(refused.first):
+        warn(f"... {refused.total - len(refused.first):,} more: --results FILE.csv lists every row")
+
+
+def sent(summary: SendSummary) -> None:
+    """What a send did."""
+    refused = len(summary.refused)
+    rows = [("terkirim / sent now", summary.sent), ("masih di sini / still stored here", summary.left)]
+    table("Pengiriman / sending", [*rows, ("ditolak / refused", refused)] if refused else rows)
+    for number, why in summary.refused[:20]:
+        warn(f"no. {number}: {why}")
+    if summary.left:
+        ended = {"interrupted": "dihentikan / interrupted", "deadline": "belum semua / not all", "done": "not all"}
+        because = f": {summary.error}" if summary.error else ""
+        warn(f"{ended[summary.ended]}{because}; nothing is lost, run `counter send` again")
+    for note in summary.notes:
+        warn(note)
+
+
+def show(now: Status) -> None:
+    """The four states."""
+    table(
+        f"{now.place} · {now.kind} · {now.campaign} · {now.device_id}",
+        [
+            ("tersimpan di sini / stored here", now.stored_here),
+            ("terkirim / sent", now.sent),
+            ("diputuskan / decided", now.decided),
+            ("perlu perhatian / needs attention", now.needs_attention),
+            ("semua / all", now.total),
+        ],
+    )
+    if now.outcomes:
+        say("keputusan / decisions: " + " · ".join(f"{outcome} {n:,}" for outcome, n in now.outcomes.items()))
+    for one in now.attention[:20]:
+        reason = f" ({one.reason})" if one.reason else ""
+        warn(f"no. {one.device_seq} · {one.submission_id}: {one.why}{reason}")
+    if now.closings_unsent:
+        say(f"penutupan sesi belum terkirim / session closings not yet sent: {now.closings_unsent}")
+    if now.last_error:
+        warn(f"terakhir / last: {now.last_error}")
+
+
+class Progress:
+    """A bar on the error stream, so that results can be piped; nothing where that is no terminal."""
+
+    def __init__(self, doing: str, total: int | None) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[why]}"),
+            console=_err,
+            transient=True,
+            disable=not _err.is_terminal,
+        )
+        self._task = self._bar.add_task(doing, total=total, why="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def at(self, number: int) -> None:
+        """So many lines are done."""
+        self._bar.update(self._task, completed=number)
+
+    def sending(self, now: Sending) -> None:
+        """How a send goes."""
+        self._bar.update(self._task, completed=now.sent, total=now.sent + now.refused + now.left, why=now.waiting_for)
