@@ -1,0 +1,77 @@
+"""How a command is done: once per key, in one transaction, at an instant of its own."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.commands import Answer, fingerprint, idempotent
+from chassis.conditional import etag
+from chassis.db import Pool
+from chassis.problems import INVALID, NOT_FOUND, Problem
+from contracts.envelope import Fact
+from contracts.schools import CampaignOpened, Clock
+from enrollment.api.bodies import Body
+from enrollment.recordings import store
+from enrollment.schools import store as schools
+from exactly_once import Connection
+
+Act = Callable[[Connection, CampaignOpened], Awaitable[Answer]]
+
+
+class Commands:
+    """Does commands against the database of `pool`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def once(
+        self, request: Request, scope: str, key: str | None, command: Callable[[Connection], Awaitable[Answer]]
+    ) -> Response:
+        """Does it in a transaction, and only once for each key of a scope."""
+        content = fingerprint(request.method, request.url.path, await request.body())
+        async with self._pool.acquire() as tx, tx.transaction():
+            return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()
+
+    async def do(self, request: Request, campaign: str, key: str | None, body: Body, act: Act) -> Response:
+        """A command to a campaign that exists."""
+
+        async def command(tx: Connection) -> Answer:
+            opened = await opened_campaign(tx, campaign)
+            body.check_address(campaign=campaign)
+            check_clock(opened.clock, body.known_at)
+            return await act(tx, opened)
+
+        return await self.once(request, f"campaign {campaign}", key, command)
+
+
+async def opened_campaign(tx: Connection, campaign: str) -> CampaignOpened:
+    """The campaign as it is now. Raises Problem when there is none."""
+    opened = await schools.campaign_now(tx, campaign)
+    if opened is None:
+        raise Problem(NOT_FOUND, "There is no such campaign: PUT it first.")
+    return opened
+
+
+def check_clock(clock: Clock, known_at: datetime | None) -> None:
+    """In a replayed campaign a command says when it was; in a live one nobody may. Raises Problem."""
+    if clock == "live" and known_at is not None:
+        raise invalid("#/known_at", "a live campaign has its own clock: leave it out")
+    if clock == "replay" and known_at is None:
+        raise invalid("#/known_at", "in a replayed campaign each command carries it")
+
+
+async def decided_at(tx: Connection, body: Body) -> datetime:
+    """The instant of a decision: to be asked for under the locks that the decision needs."""
+    return body.known_at or await store.now(tx)
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """One value of the body is wrong."""
+    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
+
+
+def answer(fact: Fact, status: int) -> Answer:
+    """A fact as it is now, under its revision."""
+    return Answer(status, fact.model_dump(mode="json", exclude_none=True), {"ETag": etag(fact.revision)})

@@ -1,0 +1,20 @@
+"""Topics in: what counters submit. Visits come with the reasons for missed persons (B)."""
+
+from prometheus_client import CollectorRegistry, Counter
+
+from contracts.topics import RECORDING_SUBMISSIONS
+from enrollment.identity.keys import SealingKeys
+from enrollment.identity.vault import Vault
+from enrollment.recordings.intake import Intake
+from exactly_once import Subscription
+
+
+def subscriptions(vault: Vault, keys: SealingKeys, registry: CollectorRegistry) -> list[Subscription]:
+    """The topics and the code that decides on them."""
+    decided = Counter(
+        "submissions_decided",
+        "Decisions on submissions; those of a batch that had to begin again are counted again",
+        ["outcome", "reason"],
+        registry=registry,
+    )
+    return [Subscription(RECORDING_SUBMISSIONS, Intake(vault, keys, decided))]

@@ -1,0 +1,1 @@
+"""The counters' devices and what they are told about their submissions."""

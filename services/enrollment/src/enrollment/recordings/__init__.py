@@ -1,0 +1,1 @@
+"""Who counts: submissions, persons, decisions."""

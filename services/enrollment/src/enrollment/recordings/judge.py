@@ -1,0 +1,155 @@
+"""One message of a counter: is it from a device of ours, whom does it name, can it count? CPU only, run in a thread.
+
+Until the signature is checked the sender is nobody, and what is wrong is a dead letter. From then on every submission
+is decided, whatever is in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from contracts.envelope import REPLAYED_AT_HEADER, SIGNATURE_HEADER, header
+from contracts.schools import CampaignOpened
+from contracts.submissions import RecordingSubmitted, SessionClosed, sealing_info
+from enrollment.clock import is_plausible
+from enrollment.devices.store import Device
+from enrollment.identity import rules as identity
+from enrollment.identity.boxes import open_box, signed_by
+from enrollment.identity.store import Citizen
+from enrollment.identity.vault import Vault
+from enrollment.recordings.facts import Facts
+from enrollment.recordings.rules import held_because, person_id_of
+from enrollment.schools.rules import day_in
+from exactly_once import Received
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+Message = RecordingSubmitted | SessionClosed
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why a message cannot be taken now; it can be replayed once the cause is gone."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A session that a device closed."""
+
+    event: SessionClosed
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A submission with what it is worth; `citizen` is None when it names nobody.
+
+    `replayed_at` stands in for the clock in a replayed campaign.
+    """
+
+    facts: Facts
+    citizen: Citizen | None
+    replayed_at: datetime | None
+
+
+class Judge:
+    """What is needed to judge a batch: devices, campaigns and private keys as the database has them."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        devices: Mapping[str, Device],
+        campaigns: Mapping[str, CampaignOpened],
+        private_keys: Mapping[str, X25519PrivateKey],
+    ) -> None:
+        self._vault, self._devices, self._campaigns, self._private_keys = vault, devices, campaigns, private_keys
+
+    def judge(self, received: Received[Message]) -> DeadLetter | Closed | Judged:
+        """What one message is worth."""
+        event, record = received.event, received.record
+        device = self._devices.get(event.device_id)
+        if device is None:
+            return DeadLetter("unknown_device", "register the device, then replay")
+        value = record.value or b""
+        if not signed_by(device.public_key, header(record.headers, SIGNATURE_HEADER), value):
+            return DeadLetter("bad_signature", "the header jb-signature is not the device's signature of this value")
+        campaign = self._campaigns.get(event.campaign)
+        if campaign is None:
+            return DeadLetter("unknown_campaign", "open the campaign, then replay")
+        if event.campaign not in device.campaigns:
+            return DeadLetter("unknown_device", "register the device for this campaign, then replay")
+        replayed_at = _replayed_at(header(record.headers, REPLAYED_AT_HEADER), campaign)
+        if isinstance(replayed_at, DeadLetter):
+            return replayed_at
+        received_at = replayed_at or EPOCH + timedelta(milliseconds=record.timestamp)
+        if not is_plausible(event.time):
+            return DeadLetter("wrong_field", "the counter's clock shows a year that cannot be")
+        if isinstance(event, SessionClosed):
+            return Closed(event, received_at)
+        return self._submission(event, campaign, sha256(value).digest(), received_at, replayed_at)
+
+    def _submission(
+        self,
+        event: RecordingSubmitted,
+        campaign: CampaignOpened,
+        content_sha256: bytes,
+        received_at: datetime,
+        replayed_at: datetime | None,
+    ) -> Judged:
+        recorded_on = day_in(campaign.zone, event.recorded_at)
+        person = self._whom(event)
+        if isinstance(person, str):
+            facts = Facts(event, content_sha256, recorded_on, received_at, refused=person)
+            return Judged(facts, None, replayed_at)
+        held = held_because(
+            recorded_at=event.recorded_at,
+            recorded_on=recorded_on,
+            received_at=received_at,
+            opens_on=campaign.opens_on,
+            age_when_recorded=identity.age_on(person.birth_date, recorded_on),
+            age_on_voting_day=identity.age_on(person.birth_date, campaign.voting_day),
+            married=person.married,
+        )
+        agrees = identity.birth_date_agrees(person.nik, person.birth_date)
+        facts = Facts(event, content_sha256, recorded_on, received_at, held=held, birth_date_agrees=agrees)
+        return Judged(facts, self._citizen(event, person), replayed_at)
+
+    def _whom(self, event: RecordingSubmitted) -> identity.Person | str:
+        """Whom the sealed box names, or in a word why it names nobody."""
+        private_key = self._private_keys.get(event.kid)
+        if private_key is None:
+            return "unknown_key"
+        info = sealing_info(event.campaign, event.submission_id, event.device_id)
+        plaintext = open_box(private_key, event.sealed, info)
+        return "cannot_open" if plaintext is None else identity.read(plaintext)
+
+    def _citizen(self, event: RecordingSubmitted, person: identity.Person) -> Citizen:
+        nik_hmac = self._vault.lookup(event.campaign, person.nik)
+        row = f"citizen/{event.campaign}/{nik_hmac.hex()}"
+        return Citizen(
+            event.campaign,
+            nik_hmac,
+            person_id_of(event.campaign, event.submission_id),
+            self._vault.seal(person.nik.encode(), f"{row}/nik"),
+            self._vault.seal(person.birth_date.isoformat().encode(), f"{row}/birth-date"),
+        )
+
+
+def _replayed_at(value: bytes | None, campaign: CampaignOpened) -> datetime | DeadLetter | None:
+    if value is None:
+        return None
+    if campaign.clock == "live":
+        return DeadLetter("replay_header_in_live_campaign", "jb-replayed-at is for replayed campaigns alone")
+    try:
+        instant = datetime.fromisoformat(value.decode("ascii"))
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or not is_plausible(instant):
+        return DeadLetter("malformed_replayed_at", "jb-replayed-at must be an RFC 3339 instant with offset")
+    return instant.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""The campaign itself and the schools it goes to."""

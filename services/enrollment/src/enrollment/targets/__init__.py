@@ -1,0 +1,1 @@
+"""Statements as evidence, targets as decisions."""

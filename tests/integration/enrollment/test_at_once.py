@@ -1,0 +1,177 @@
+"""Batches and offices at work at the same time: nobody waits in a circle, nothing is lost, the fold holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import asyncpg
+
+from exactly_once import Batch, Received
+from tests.integration.enrollment.audit import audit
+from tests.integration.enrollment.world import CAMPAIGN, World, at, nik
+
+
+async def test_many_batches_and_voids_on_the_same_people_end_as_the_fold(world: World) -> None:
+    """Six owners and an office, twelve people, four devices: every deadlock would be an error here."""
+    chance = random.Random(20241127)
+    await world.open()
+    counters = [await world.counter(f"device-{number}") for number in range(4)]
+
+    def submission() -> Received[Any]:
+        return chance.choice(counters).submission(
+            nik(1 + chance.randrange(12)),
+            at(chance.randrange(1, 28), chance.randrange(24)),
+            group=chance.choice([None, "npsn:20533456", "npsn:20533457"]),
+        )
+
+    batches = [[submission() for _ in range(chance.randrange(5, 25))] for _ in range(24)]
+    batches += [chance.sample(batches[0] + batches[1], 8)]  # the same once more, elsewhere
+    refused: list[int] = []
+
+    async def own(mine: list[list[Received[Any]]]) -> None:
+        for batch in mine:
+            assert await world.handle(*batch) == []
+
+    async def office() -> None:
+        for _ in range(60):
+            persons = await world.pool.fetch("SELECT person_id::text FROM enrollment.person")
+            if not persons:
+                await asyncio.sleep(0)
+                continue
+            verb = chance.choice(["void", "void", "restore", "reattribute"])
+            body: dict[str, Any] = {"reason": "at the same time", "known_at": at(5).isoformat()}
+            if verb == "reattribute":
+                body["group"] = "outside:mutasi"
+            person_id = chance.choice(persons)[0]
+            answer = await world.http.post(f"/v1/campaigns/{CAMPAIGN}/recordings/{person_id}/{verb}", json=body)
+            assert answer.status_code in (200, 409), answer.text
+            refused.append(answer.status_code)
+
+    await asyncio.gather(*(own(batches[number::6]) for number in range(6)), office(), office())
+    states = await audit(world.pool)
+    assert len(states) == 12
+    assert 200 in refused
+
+
+async def test_the_same_batch_by_two_owners_at_once_counts_once(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    batch = [counter.submission(nik(number)) for number in range(1, 41)]
+    await asyncio.gather(*(world.handle(*chance) for chance in (batch, batch[::-1], batch)))
+    assert len(await world.published("recording-")) == 40
+    await audit(world.pool)
+
+
+async def test_two_contents_under_one_id_at_once_make_one_person(world: World) -> None:
+    """The id is claimed before a person is made of it: two people may never get one person_id."""
+    await world.open()
+    counter = await world.counter()
+    for number in range(10):
+        mine = counter.submission(nik(100 + number))
+        other = counter.submission(nik(200 + number), submission_id=mine.event.submission_id)
+        reasons = await asyncio.gather(world.handle(mine), world.handle(other))
+        assert sorted(map(len, reasons)) == [0, 1]
+    assert await world.pool.fetchval("SELECT count(*) FROM enrollment.citizen") == 10
+    await audit(world.pool)
+
+
+async def test_what_is_not_committed_is_not_decided(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    message = counter.submission()
+    async with world.pool.acquire() as tx:
+        transaction = tx.transaction()
+        await transaction.start()
+        await world.intake(tx, Batch([message]))
+        await transaction.rollback()
+    assert await world.published("recording-", "decided") == []
+    assert await world.handle(message) == []
+    assert await world.decision(message) == ("counted", None)
+    await audit(world.pool)
+
+
+async def test_a_device_never_misses_a_decision_that_is_committed_late(world: World) -> None:
+    """Whoever has read position n never finds a smaller one later, however the commits fall."""
+    await world.open()
+    counter = await world.counter()
+    first = counter.submission(nik(1))
+    await world.handle(first)
+    slow = counter.submission(nik(2))
+    async with world.pool.acquire() as tx, tx.transaction():
+        await world.intake(tx, Batch([slow]))  # decided, not committed
+        voiding = asyncio.create_task(world.office("void", first, known_at=at(6)))
+        await until_waiting(world.pool)
+        seen = (await world.http.get("/v1/devices/mpp-1/decisions")).json()
+        assert [one["outcome"] for one in seen["decisions"]] == ["counted"]
+    assert (await voiding).status_code == 200
+    rest = (await world.http.get("/v1/devices/mpp-1/decisions", params={"after": seen["next"]})).json()
+    assert [(one["outcome"], one.get("reason")) for one in rest["decisions"]] == [
+        ("counted", None),
+        ("rejected", "voided"),
+    ]
+    end = (await world.http.get("/v1/devices/mpp-1/decisions", params={"after": rest["next"]})).json()
+    assert (end["decisions"], end["next"]) == ([], rest["next"])
+
+
+async def test_a_reader_under_load_gets_every_decision_once_and_in_order(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    done = asyncio.Event()
+    seen: list[tuple[str, int]] = []
+
+    async def read() -> None:
+        after, last = "0", False
+        while not last:
+            last = done.is_set()
+            page = (await world.http.get("/v1/devices/mpp-1/decisions", params={"after": after, "limit": 7})).json()
+            seen.extend((one["submission_id"], one["revision"]) for one in page["decisions"])
+            last = last and not page["decisions"]
+            after = page["next"]
+
+    async def write(days: list[int]) -> None:
+        for day in days:
+            await world.handle(*(counter.submission(nik(number), at(day)) for number in (1, 2, 3)))
+
+    reading = asyncio.create_task(read())
+    await asyncio.gather(write([20, 10, 5]), write([18, 8, 4]), write([16, 6, 3]))
+    done.set()
+    await reading
+    stored = await world.pool.fetch(
+        "SELECT submission_id::text, revision FROM enrollment.decision ORDER BY device_position"
+    )
+    assert seen == [tuple(row) for row in stored]
+    assert len(set(seen)) == len(seen) >= 27
+    await audit(world.pool)
+
+
+async def test_the_days_of_a_campaign_cannot_change_under_a_batch(world: World) -> None:
+    """Either the change comes first and the batch is judged by it, or the batch does and the change is refused."""
+    body = {
+        "name": "Pilkada", "region_code": "35.73", "zone": "Asia/Jakarta", "voting_day": "2024-11-27",
+        "opens_on": "2024-10-15", "known_at": at(1).isoformat(),
+    }  # fmt: skip
+    await world.open()
+    counter = await world.counter()
+    async with world.pool.acquire() as tx, tx.transaction():
+        await world.intake(tx, Batch([counter.submission(recorded_at=at(1))]))
+        changing = asyncio.create_task(world.http.put(f"/v1/campaigns/{CAMPAIGN}", json=body))
+        await until_waiting(world.pool)
+        assert not changing.done()
+    assert (await changing).status_code == 409
+
+
+async def test_keys_are_made_once_however_many_start_together(world: World) -> None:
+    answers = await asyncio.gather(*(world.http.get("/v1/keyset") for _ in range(8)))
+    assert len({answer.text for answer in answers}) == 1
+    assert await world.pool.fetchval("SELECT count(*) FROM enrollment.sealing_key") == 1
+
+
+async def until_waiting(pool: asyncpg.Pool) -> None:
+    """Until a session of this database waits for a lock."""
+    async with asyncio.timeout(20):
+        while not await pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await asyncio.sleep(0.01)

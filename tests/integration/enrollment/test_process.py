@@ -1,0 +1,101 @@
+"""The process itself: its verbs, its exit codes and its lines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+
+import httpx
+import pytest
+
+from enrollment.settings import Settings
+from stack import LocalStack
+from stack.postgres import Database
+from tests.integration.enrollment.conftest import service_settings
+from tests.support import until
+
+
+@pytest.fixture
+def enrollment_settings(stack: LocalStack, database: Database, topic_prefix: str) -> Settings:
+    """An empty database, not migrated."""
+    return service_settings(database, stack.bootstrap_servers, topic_prefix)
+
+
+def environment(settings: Settings, **changes: str) -> dict[str, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert settings.migration_database_url is not None
+    return {
+        "PATH": os.environ["PATH"],
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
+        "ENROLLMENT_DATABASE_URL": settings.dsn,
+        "ENROLLMENT_MIGRATION_DATABASE_URL": settings.owner_dsn,
+        "ENROLLMENT_DEAD_LETTER_KEY": settings.dead_letter_key.get_secret_value(),
+        "ENROLLMENT_MASTER_KEY": settings.master_key.get_secret_value(),
+        "ENROLLMENT_HTTP_PORT": str(port),
+        **changes,
+    }
+
+
+def run(env: dict[str, str], *verb: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "enrollment", *verb], env=env, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+async def served(env: dict[str, str]) -> tuple[asyncio.subprocess.Process, str]:
+    """A process that serves and is ready, and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "enrollment", "serve", env=env, stderr=asyncio.subprocess.PIPE
+    )
+    address = f"http://127.0.0.1:{env['ENROLLMENT_HTTP_PORT']}"
+    async with httpx.AsyncClient() as http:
+
+        async def ready() -> bool:
+            try:
+                return (await http.get(f"{address}/health/ready")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await until(ready, 60)
+    return process, address
+
+
+async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
+    env = environment(enrollment_settings)
+    early = run(env, "serve")
+    assert (early.returncode, "run `python -m enrollment migrate`" in early.stderr) == (78, True)
+    migrated = run(env, "migrate")
+    assert (migrated.returncode, migrated.stdout) == (0, "enrollment: 3 migrations applied\n"), migrated.stderr
+    process, address = await served(env)
+    async with httpx.AsyncClient() as http:
+        assert len((await http.get(f"{address}/v1/keyset")).json()["keys"]) == 1
+    process.send_signal(signal.SIGTERM)
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
+
+    other = urlsafe_b64encode(os.urandom(32)).decode()
+    wrong = run(environment(enrollment_settings, ENROLLMENT_MASTER_KEY=other), "serve")
+    assert wrong.returncode == 78
+    assert "ENROLLMENT_MASTER_KEY is not the one that this database was made with" in wrong.stderr
+    assert other not in wrong.stderr
+
+    for bad in ("short", "", other[:-2]):
+        refused = run(environment(enrollment_settings, ENROLLMENT_MASTER_KEY=bad), "serve")
+        assert refused.returncode == 78
+        assert "ENROLLMENT_MASTER_KEY is wrong: must be 32 bytes in base64url" in refused.stderr
+
+
+def test_dead_letters_and_positions_have_verbs(enrollment_settings: Settings) -> None:
+    env = environment(enrollment_settings)
+    assert run(env, "migrate").returncode == 0
+    letters = run(env, "dead-letters", "list")
+    assert (letters.returncode, letters.stdout) == (0, "No dead letter is waiting.\n"), letters.stderr
+    assert run(env, "position", "list").returncode == 0
