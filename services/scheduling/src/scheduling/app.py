@@ -1,0 +1,48 @@
+"""The parts list of the scheduling service."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import chassis
+import exactly_once
+from chassis.db import create_pool
+from chassis.http import create_app
+from chassis.metrics import new_registry
+from chassis.migrate import Source
+from chassis.run import App, HttpServer
+from contracts.topics import SCHOOLS, VISITS
+from exactly_once import Consumer, Relay, Subscription
+from exactly_once.metrics import Metrics
+from scheduling import api
+from scheduling.consume import on_schools
+from scheduling.settings import Settings
+
+NAME: Final = "scheduling"
+SUBSCRIPTIONS: Final = (Subscription(SCHOOLS, on_schools),)
+MIGRATIONS: Final = (
+    Source("chassis", chassis.migrations_dir()),
+    Source("exactly_once", exactly_once.migrations_dir()),
+    Source(NAME, Path(__file__).parents[2] / "migrations"),
+)
+
+
+def build(settings: Settings) -> App:
+    """Wires the service; connects nothing."""
+    pool = create_pool(
+        settings.dsn, name=NAME, max_size=settings.database_pool_size, wait=settings.database_wait_seconds
+    )
+    registry = new_registry()
+    metrics = Metrics(registry)
+    http = create_app("Jemput Bola: scheduling", version=version("jemputbola-scheduling"), registry=registry)
+    http.include_router(api.router(pool))
+    return App(
+        settings,
+        components={
+            "api": [HttpServer(http, settings.http_host, settings.http_port)],
+            "worker": [Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics)],
+            "relay": [Relay(settings, settings.dsn, source=NAME, topics=[VISITS], metrics=metrics)],
+        },
+        migrations=MIGRATIONS,
+        pools=[pool],
+    )

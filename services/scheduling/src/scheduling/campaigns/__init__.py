@@ -1,0 +1,1 @@
+"""What the `schools` topic says: campaigns, their dates and clock, and the schools they go to."""

@@ -1,0 +1,77 @@
+"""How a command is done: once per key, one transaction, alone in its campaign, at an instant of its own."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.commands import Answer, fingerprint, idempotent
+from chassis.db import Pool
+from chassis.problems import INVALID, NOT_FOUND, REFUSED, Problem
+from contracts.schools import CampaignOpened
+from exactly_once import Connection
+from scheduling.campaigns import store
+from scheduling.refusal import Refused
+
+Act = Callable[[Connection, CampaignOpened, datetime], Awaitable[Answer]]
+
+
+class Commands:
+    """Does commands against the database of `pool`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def do(
+        self, request: Request, campaign: str, key: str | None, known_at: datetime | None, act: Act
+    ) -> Response:
+        """Calls `act` with the campaign locked and the instant of the decision. Raises Problem."""
+        content = fingerprint(request.method, request.url.path, await request.body())
+
+        async with self._pool.acquire() as tx, tx.transaction():
+
+            async def command() -> Answer:
+                opened = await store.lock(tx, campaign)
+                if opened is None:
+                    raise unknown_campaign()
+                return await act(tx, opened, await _decided_at(tx, opened, known_at))
+
+            try:
+                return (await idempotent(tx, f"campaign {campaign}", key, content, command)).response()
+            except Refused as refused:
+                raise problem(refused) from refused
+
+
+def unknown_campaign() -> Problem:
+    """What every address of a campaign answers that has not been heard of."""
+    return Problem(
+        NOT_FOUND,
+        "This campaign is not known here: either enrollment has not opened it, or the event that says so "
+        "has not yet arrived over the topic `schools`. Try again in a moment.",
+        reason="unknown_campaign",
+    )
+
+
+def problem(refused: Refused) -> Problem:
+    """The answer that a refusal is."""
+    members = dict(refused.members)
+    if refused.at:
+        members["errors"] = [{"pointer": at, "detail": refused.detail} for at in refused.at]
+    return Problem(REFUSED, refused.detail, reason=refused.reason, **members)
+
+
+async def _decided_at(tx: Connection, opened: CampaignOpened, given: datetime | None) -> datetime:
+    """The instant of the decision: PostgreSQL's clock, taken under the lock; in a replayed campaign the one given."""
+    if opened.clock == "live":
+        if given is not None:
+            raise _wrong_known_at("A live campaign has its own clock: leave it out.")
+        now: datetime = await tx.fetchval("SELECT clock_timestamp()")
+        return now
+    if given is None:
+        raise _wrong_known_at("In a replayed campaign each command carries the instant at which it is given.")
+    return given
+
+
+def _wrong_known_at(detail: str) -> Problem:
+    return Problem(INVALID, detail, reason="known_at", errors=[{"pointer": "#/known_at", "detail": detail}])

@@ -1,0 +1,1 @@
+"""Recording sets: the devices, each with its crew, that are sent out."""

@@ -1,0 +1,1 @@
+"""Visits and weekend sessions: which sets go where on which day."""

@@ -1,0 +1,121 @@
+"""A visit, its plan, and what the `visits` topic says about it. Pure data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Literal, TypedDict
+
+from contracts.visits import Visit as VisitFact
+from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled, VisitStatus
+
+Cause = Literal["scheduled", "rescheduled", "cancelled", "completed"]
+
+SCHOOL_VISIT: Final = "school_visit"  # the kind whose team travels to the schools; to all others people come
+
+_EVENT: Final[Mapping[Cause, type[VisitFact]]] = {
+    "scheduled": VisitScheduled,
+    "rescheduled": VisitRescheduled,
+    "cancelled": VisitCancelled,
+    "completed": VisitCompleted,
+}
+_STATUS: Final[Mapping[Cause, VisitStatus]] = {
+    "scheduled": "scheduled",
+    "rescheduled": "scheduled",
+    "cancelled": "cancelled",
+    "completed": "completed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where which sets go, when, and for whom. Instants are UTC, `sets` are sorted."""
+
+    kind: str
+    place: str
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+    sets: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    expected: int | None = None
+
+    @property
+    def schools(self) -> frozenset[str]:
+        """The schools that the team travels to."""
+        return frozenset(self.groups) if self.kind == SCHOOL_VISIT else frozenset()
+
+    def overlaps(self, other: "Plan") -> bool:
+        """Whether there is a moment at which both are under way; one may begin when the other ends."""
+        return self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One revision of a visit: its whole state after `cause`. `reason` is why it was cancelled."""
+
+    campaign: str
+    visit_id: str
+    revision: int
+    known_at: datetime
+    cause: Cause
+    plan: Plan
+    missed: Mapping[str, int] | None = None
+    reason: str | None = None
+
+    @property
+    def status(self) -> VisitStatus:
+        """What became of it."""
+        return _STATUS[self.cause]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A plan as a command asks for it: no time means the usual hours, a number of sets means whichever are free."""
+
+    kind: str
+    place: str
+    day: date
+    sets: list[str] | int
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    groups: tuple[str, ...] = ()
+    expected: int | None = None
+
+
+class Changes(TypedDict, total=False):
+    """What a visit is to have instead; what is missing stays."""
+
+    kind: str
+    place: str
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+    sets: list[str] | int
+    groups: list[str]
+    expected: int | None
+
+
+def event(visit: Visit) -> VisitFact:
+    """What the `visits` topic says about this revision: the same for the same revision, whenever it is made."""
+    plan = visit.plan
+    return _EVENT[visit.cause](
+        campaign=visit.campaign,
+        visit_id=visit.visit_id,
+        revision=visit.revision,
+        known_at=visit.known_at,
+        kind=plan.kind,
+        groups=list(plan.groups),
+        place=plan.place,
+        day=plan.day,
+        starts_at=plan.starts_at,
+        ends_at=plan.ends_at,
+        sets=list(plan.sets),
+        status=visit.status,
+        expected=plan.expected,
+        missed=None if visit.missed is None else dict(visit.missed),
+    )
+
+
+def later(known_at: datetime, last: datetime) -> datetime:
+    """The instant of a decision: strictly after the aggregate's last one, in UTC."""
+    return max(known_at, last + timedelta(microseconds=1)).astimezone(UTC)
