@@ -1,0 +1,56 @@
+"""`GET /coverage` and `GET /late`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from chassis.http import IfNoneMatch
+from exactly_once import Connection, Pool
+from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
+from reporting.coverage.answer import coverage
+from reporting.coverage.model import Coverage
+from reporting.coverage.store import By
+from reporting.late.answer import read_late
+from reporting.late.model import LateAnswer
+from reporting.moment import Moment
+
+
+def router(pool: Pool) -> APIRouter:
+    """The routes, on that pool."""
+    routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["coverage"])
+
+    @routes.get("/coverage", response_model=Coverage, responses=RESPONSES)
+    async def get_coverage(
+        campaign: Slug,
+        as_of: AsOf = None,
+        known_at: KnownAt = None,
+        by: Annotated[By, Query(description="What a row is.")] = "group",
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """How far the campaign is from its target, as of a day, as known at an instant."""
+
+        async def work(tx: Connection, at: Moment) -> BaseModel:
+            return await coverage(tx, at, by)
+
+        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+
+    @routes.get("/late", response_model=LateAnswer, responses=RESPONSES)
+    async def get_late(
+        campaign: Slug,
+        as_of: AsOf = None,
+        known_at: Annotated[
+            KnownAt, Query(description="As known then, compared with now; default: the end of the day `as_of`.")
+        ] = None,
+        limit: Annotated[int, Query(ge=0, le=10_000, description="Rows, at most; the counts are of all.")] = 1000,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """Who counts as of a day now and did not as known then, or the other way round, or for another group."""
+
+        async def work(tx: Connection, at: Moment) -> BaseModel:
+            return await read_late(tx, at, known_at, limit)
+
+        return await answer(pool, campaign, as_of, None, if_none_match, work)
+
+    return routes

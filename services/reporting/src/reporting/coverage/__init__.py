@@ -1,0 +1,1 @@
+"""How far each school is from its target, now and as known at any moment."""

@@ -1,0 +1,88 @@
+"""Which moment a question is about: two instants, one reading of the database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from exactly_once import Connection, Pool
+from reporting import days
+from reporting.progress import rules as progress
+from reporting.progress.store import COMPLETE_THROUGH, FACT_TOPICS
+from reporting.schools.rules import Campaign
+from reporting.schools.store import campaign as read_campaign
+
+# The campaign as its event said then; as it says now, if it was not known yet.
+MOMENT: Final = f"""
+    SELECT sum(revision)::bigint AS revision, max(last_known_at) AS last_known_at,
+           (SELECT data FROM campaign_version WHERE campaign = $1
+             ORDER BY ($2::timestamptz IS NULL OR known_at <= $2) DESC, revision DESC LIMIT 1) AS data,
+           (SELECT recorded_on FROM coverage_day WHERE campaign = $1 AND n <> 0
+             ORDER BY recorded_on DESC LIMIT 1) AS last_recorded_on,
+           ({COMPLETE_THROUGH.replace("$topics", "$3::text[]")}) AS complete_through
+      FROM campaign_change WHERE campaign = $1 HAVING count(*) > 0
+"""  # noqa: S608
+
+
+class UnknownCampaign(LookupError):
+    """Nothing has ever been heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """As of a day, as known at an instant; `asked_known_at` is None for the live answer."""
+
+    campaign: Campaign
+    as_of: date
+    asked_known_at: datetime | None
+    known_at: datetime
+    complete_through: datetime | None
+    revision: int
+    latest_day: date
+    last_known_at: datetime
+
+    @property
+    def final(self) -> bool:
+        """Everything that was known then has been applied."""
+        return progress.is_final(self.known_at, self.complete_through)
+
+    @property
+    def settled(self) -> bool:
+        """The answer will be the same for ever: asked for a known instant that is final.
+
+        The time of a replayed campaign is that of its events: it must have passed the instant as well.
+        """
+        passed = not self.campaign.replayed or self.known_at <= self.last_known_at
+        return self.asked_known_at is not None and self.final and passed
+
+
+@asynccontextmanager
+async def reading(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction in which every query sees the same state."""
+    async with pool.acquire() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
+        yield tx
+
+
+async def moment(tx: Connection, slug: str, as_of: date | None = None, known_at: datetime | None = None) -> Moment:
+    """Fills in what was not asked for. Raises UnknownCampaign.
+
+    Without `known_at`: what is known now. Without `as_of`: the day of `known_at`, else the latest day known of.
+    """
+    known_at = None if known_at is None else days.utc(known_at)
+    row = await tx.fetchrow(MOMENT, slug, known_at, FACT_TOPICS)
+    if row is None:
+        raise UnknownCampaign
+    campaign = read_campaign(slug, row["data"])
+    last_known_at, through = row["last_known_at"], row["complete_through"]
+    latest = campaign.latest_day(row["last_recorded_on"], last_known_at, through)
+    return Moment(
+        campaign=campaign,
+        as_of=as_of or (latest if known_at is None else days.day_of(known_at, campaign.zone)),
+        asked_known_at=known_at,
+        known_at=known_at or last_known_at,
+        complete_through=through,
+        revision=row["revision"],
+        latest_day=latest,
+        last_known_at=last_known_at,
+    )

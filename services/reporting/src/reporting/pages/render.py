@@ -1,0 +1,80 @@
+"""Fills in the templates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from reporting.late.model import LateAnswer
+from reporting.live import View
+from reporting.pages import present, words
+from reporting.schools.rules import Campaign
+from reporting.stream import event
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+EVENT: Final = "change"
+
+
+class Pages:
+    """Every page and every part of one that changes."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(words=words, present=present, oob=False)
+
+    def index(self, campaigns: Sequence[Campaign]) -> str:
+        """The list of campaigns."""
+        return self._fill("index.html", campaigns=campaigns)
+
+    def unknown(self) -> str:
+        """Nothing has been heard of this campaign."""
+        return self._fill("unknown.html")
+
+    def campaign(self, view: View, late: LateAnswer, *, asked: bool, complaint: str) -> str:
+        """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
+        return self._fill(
+            "campaign.html", view=view, rows=present.rows(view), moved=(), late=late, asked=asked, complaint=complaint
+        )
+
+    def changes(self, before: View | None, now: View) -> str:
+        """The parts of the page that are other than before, as one server-sent event; '' when none is."""
+        rows, old = present.rows(now), {} if before is None else {row.id: row for row in present.rows(before)}
+        moved = [] if before is None else [row.id for row in rows if old.get(row.id) != row]
+        parts = {"_headline.html": _headline, "_days.html": _days, "_visits.html": _visits, "_sorts.html": _sorts}
+        texts = [
+            self._fill(name, view=now, oob=True, asked=False)
+            for name, of in parts.items()
+            if before is None or of(before) != of(now)
+        ]
+        if before is None or old.keys() != {row.id for row in rows}:
+            texts.append(self._fill("_rows.html", view=now, rows=rows, moved=moved, oob=True))
+        else:
+            texts += [self._fill("_row.html", row=row, moved=moved, oob=True) for row in rows if row.id in moved]
+        return event(EVENT, now.moment.revision, "\n".join(texts)) if texts else ""
+
+    def _fill(self, name: str, **values: Any) -> str:
+        return self._environment.get_template(name).render(**values)
+
+
+def _headline(view: View) -> object:
+    moment = view.moment
+    return view.coverage.total, moment.as_of, moment.known_at, moment.complete_through, moment.final, moment.campaign
+
+
+def _days(view: View) -> object:
+    return view.by_day.rows, view.moment.as_of
+
+
+def _visits(view: View) -> object:
+    return view.visits, view.moment.as_of, view.schools
+
+
+def _sorts(view: View) -> object:
+    return view.decisions, view.by_kind.rows, view.by_domicile.rows

@@ -1,0 +1,110 @@
+"""Numbers, days and names the way Indonesian readers write them. Pure: no I/O, no clock."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+DAYS: Final = ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu")
+MONTHS: Final = (
+    "Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli", "Agustus", "September", "Oktober", "November",
+    "Desember",
+)  # fmt: skip
+KINDS: Final = {
+    "mpp": "Mal Pelayanan Publik",
+    "office": "Kantor Dispendukcapil",
+    "school_visit": "Kunjungan sekolah",
+    "special_event": "Acara khusus",
+}
+OUTCOMES: Final = {
+    "counted": ("Dihitung", "counted"),
+    "duplicate": ("Ganda", "duplicate"),
+    "held": ("Ditahan", "held"),
+    "rejected": ("Ditolak", "rejected"),
+}
+REASONS: Final = {
+    "before_opening": "sebelum kampanye dibuka",
+    "in_the_future": "waktu loket di masa depan",
+    "under_age": "belum 16 tahun",
+    "not_a_voter": "bukan pemilih pada hari pemungutan",
+    "unknown_key": "kunci tidak dikenal",
+    "cannot_open": "amplop tidak dapat dibuka",
+    "malformed_identity": "isian identitas keliru",
+    "malformed_nik": "bentuk NIK keliru",
+    "voided": "dibatalkan",
+    "recorded": "perekaman masuk belakangan",
+    "earlier_recording": "ada perekaman yang lebih awal",
+    "restored": "dipulihkan",
+    "reattributed": "dipindahkan ke kelompok lain",
+    "merged": "orang yang sama",
+    "counting_from": "awal penghitungan diubah",
+    "absent": "tidak hadir",
+    "internship": "PKL",
+    "refused": "menolak",
+    "documents_missing": "berkas kurang",
+    "device_fault": "gangguan alat",
+}
+CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
+STATUSES: Final = {"scheduled": "Terjadwal", "completed": "Selesai", "cancelled": "Dibatalkan"}
+
+
+def number(value: int) -> str:
+    """`5.554`, `−12`."""
+    return f"{abs(value):,}".replace(",", ".") if value >= 0 else f"−{abs(value):,}".replace(",", ".")
+
+
+def percent(rate: float | None) -> str:
+    """`60,4 %`; a dash while it is unknown. Less than all never reads as 100, more than none never as 0."""
+    if rate is None:
+        return "–"
+    shown = round(rate * 100, 1)
+    if rate < 1:
+        shown = min(shown, 99.9)
+    if rate > 0:
+        shown = max(shown, 0.1)
+    return f"{shown:.1f}".replace(".", ",") + " %"
+
+
+def day(value: date) -> str:
+    """`8 November 2024`."""
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def short_day(value: date) -> str:
+    """`8 Nov`."""
+    return f"{value.day} {MONTHS[value.month - 1][:3]}"
+
+
+def weekday(value: date) -> str:
+    """`Jumat`."""
+    return DAYS[value.weekday()]
+
+
+def instant(value: datetime, zone: ZoneInfo) -> str:
+    """`8 Nov 2024, 23.59 WIB`."""
+    local = value.astimezone(zone)
+    return f"{short_day(local.date())} {local.year}, {local:%H.%M} {local.tzname()}"
+
+
+def clock(value: datetime, zone: ZoneInfo) -> str:
+    """`08.00`."""
+    return f"{value.astimezone(zone):%H.%M}"
+
+
+def kind(value: str) -> str:
+    """The name of a kind of recording point; an unknown one as it is."""
+    return KINDS.get(value, value)
+
+
+def reason(value: str) -> str:
+    """What a reason or a cause means; an unknown one as it is."""
+    return REASONS.get(value, value.replace("_", " "))
+
+
+def group(value: str, schools: Mapping[str, Mapping[str, object]]) -> str:
+    """The name of a group: the school's, or where outside schools."""
+    prefix, _, rest = value.partition(":")
+    if prefix == "npsn":
+        school = schools.get(rest)
+        return f"Sekolah {rest}" if school is None else str(school["name"])
+    return f"Di luar sekolah: {rest.replace('-', ' ')}" if rest else "Di luar sekolah"

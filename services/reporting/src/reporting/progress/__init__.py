@@ -1,0 +1,1 @@
+"""How far what is known has been applied."""

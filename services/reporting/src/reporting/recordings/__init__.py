@@ -1,0 +1,1 @@
+"""The projection of recordings: every revision, the latest of each person, the day counts."""

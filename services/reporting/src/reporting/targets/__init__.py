@@ -1,0 +1,1 @@
+"""The decisions of the office, and the statements behind them."""

@@ -1,0 +1,1 @@
+"""Which recording sets go where."""

@@ -1,0 +1,285 @@
+"""The answers over HTTP: as of a day, as known at an instant, by group, day, kind and domicile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.progress import ProgressMade
+from exactly_once import Pool
+from reporting.progress.store import FACT_TOPICS
+from tests.integration.reporting.conftest import Reporting
+from tests.integration.reporting.world import (
+    CAMPAIGN,
+    START,
+    apply,
+    at,
+    decided,
+    group,
+    opened,
+    person,
+    recording,
+    school,
+    statement,
+    target,
+    visit,
+)  # fmt: skip
+
+END_OF_3 = "2024-10-03T23:59:59+07:00"
+
+
+@pytest.fixture
+async def campaign(reporting: Reporting) -> Reporting:
+    """Ten persons on 1-4 October at two schools and outside; one known late, one voided late, one moved late."""
+    assert (
+        await reporting.hear(
+            opened(),
+            school(1),
+            school(2),
+            school(3),
+            target("campaign", 20, counting_from="2024-10-01"),
+            target(group(1), 4),
+            target(group(2), 8, split="simulated"),
+            *(recording(number, day=1) for number in (1, 2, 3)),
+            *(recording(number, day=2, group=group(2), kind="mpp", domicile_regency="35.79") for number in (4, 5)),
+            recording(6, day=3, group="outside", kind="office", domicile_regency=None),
+            recording(7, day=4),
+            recording(8, day=1, known=at(5), received_at=at(5)),
+            recording(5, 2, day=2, known=at(6), counts=False, cause="voided", group=group(2)),
+            recording(3, 2, day=1, known=at(6), cause="reattributed", group=group(2)),
+            recording(9, day=1, recorded_on="2024-09-20"),
+        )
+        == []
+    )
+    return reporting
+
+
+async def test_the_answer_has_the_published_shape(campaign: Reporting) -> None:
+    answer = await campaign.get("/coverage", as_of="2024-10-03", known_at=END_OF_3)
+    assert answer == {
+        "campaign": CAMPAIGN,
+        "as_of": "2024-10-03",
+        "known_at": "2024-10-03T16:59:59Z",
+        "complete_through": None,
+        "final": False,
+        "revision": 4,
+        "total": {
+            "target": 20, "recorded": 6, "remaining": 14, "excess": 0, "coverage": 0.3, "allocated": 12,
+            "unallocated": 8, "counting_from": "2024-10-01",
+        },
+        "rows": [
+            {"group": group(1), "name": "SMAN Contoh 1", "target": 4, "recorded": 3, "remaining": 1, "excess": 0,
+             "coverage": 0.75},
+            {"group": group(2), "name": "SMAN Contoh 2", "target": 8, "recorded": 2, "remaining": 6, "excess": 0,
+             "coverage": 0.25},
+            {"group": "outside", "name": None, "target": None, "recorded": 1, "remaining": None, "excess": None,
+             "coverage": None},
+        ],
+    }  # fmt: skip
+
+
+async def test_the_same_day_as_known_now(campaign: Reporting) -> None:
+    answer = await campaign.get("/coverage", as_of="2024-10-03")
+    assert [(row["group"], row["recorded"]) for row in answer["rows"]] == [(group(1), 3), (group(2), 2), ("outside", 1)]
+    assert answer["known_at"] == "2024-10-06T01:00:00Z"
+
+
+async def test_without_a_day_it_is_the_latest_known_and_with_an_instant_the_day_of_it(campaign: Reporting) -> None:
+    assert (await campaign.get("/coverage"))["as_of"] == "2024-10-06"
+    assert (await campaign.get("/coverage", known_at="2024-10-03T18:00:00Z"))["as_of"] == "2024-10-04"
+
+
+async def test_rows_by_day_kind_and_domicile_add_up_to_the_total(campaign: Reporting) -> None:
+    by_day = await campaign.get("/coverage", by="day")
+    assert by_day["rows"] == [
+        {"day": "2024-10-01", "recorded": 4, "cumulative": 4},
+        {"day": "2024-10-02", "recorded": 1, "cumulative": 5},
+        {"day": "2024-10-03", "recorded": 1, "cumulative": 6},
+        {"day": "2024-10-04", "recorded": 1, "cumulative": 7},
+    ]
+    assert by_day["total"]["recorded"] == 7
+    by_kind = await campaign.get("/coverage", by="kind")
+    assert by_kind["rows"] == [
+        {"kind": "mpp", "recorded": 1}, {"kind": "office", "recorded": 1}, {"kind": "school_visit", "recorded": 5}
+    ]  # fmt: skip
+    by_domicile = await campaign.get("/coverage", by="domicile")
+    assert by_domicile["domiciled"] == {"in_region": 5, "elsewhere": 1, "unknown": 1}
+    assert [(row["domicile"], row["in_region"], row["recorded"]) for row in by_domicile["rows"]] == [
+        (None, None, 1), ("35.73", True, 5), ("35.79", False, 1)
+    ]  # fmt: skip
+
+
+async def test_a_group_that_counts_from_a_later_day(campaign: Reporting) -> None:
+    await campaign.hear(target(group(1), 4, 2, counting_from="2024-10-02"))
+    answer = await campaign.get("/coverage")
+    assert {row["group"]: row["recorded"] for row in answer["rows"]}[group(1)] == 1
+    assert answer["total"]["recorded"] == 7
+    assert (await campaign.get(f"/schools/{group(1)[5:]}/days"))["rows"] == [
+        {"day": "2024-10-04", "recorded": 1, "cumulative": 1}
+    ]
+
+
+async def test_more_than_the_target_is_excess_and_no_target_is_unknown(campaign: Reporting) -> None:
+    await campaign.hear(target(group(1), 2, 2), target("campaign", 5, 2, withdrawn=True))
+    answer = await campaign.get("/coverage")
+    row = answer["rows"][0]
+    assert (row["target"], row["recorded"], row["remaining"], row["excess"], row["coverage"]) == (2, 5, 0, 3, 2.5)
+    total = answer["total"]
+    assert (total["target"], total["unallocated"], total["counting_from"]) == (10, None, None)
+    assert total["recorded"] == 8  # with the campaign's decision its first day has gone as well
+
+
+async def test_late_names_what_changed_since_with_its_cause_and_nobody(campaign: Reporting) -> None:
+    late = await campaign.get("/late", as_of="2024-10-03")
+    assert (late["recorded_then"], late["recorded_now"]) == (6, 6)
+    assert (late["added"], late["removed"], late["moved"]) == (1, 1, 1)
+    assert late["known_at"] == "2024-10-03T16:59:59.999999Z"
+    rows = [(row["change"], row["cause"], row["group_before"], row["group"]) for row in late["rows"]]
+    assert sorted(rows, key=str) == [
+        ("added", "recorded", None, group(1)),
+        ("moved", "reattributed", group(1), group(2)),
+        ("removed", "voided", group(2), group(2)),
+    ]
+    assert {row["recorded_on"] for row in late["rows"]} == {"2024-10-01", "2024-10-02"}
+    assert "person" not in str(late["rows"])
+    few = await campaign.get("/late", as_of="2024-10-03", limit=1)
+    assert len(few["rows"]) == 1
+    assert sum(cause["persons"] for cause in few["causes"]) == 3
+
+
+async def test_late_says_when_only_the_first_day_that_counts_has_moved(campaign: Reporting) -> None:
+    await campaign.hear(target("campaign", 20, 2, counting_from="2024-09-01", known_at=at(7)))
+    late = await campaign.get("/late", as_of="2024-10-03", known_at="2024-10-06T12:00:00+07:00")
+    assert [(one["change"], one["cause"], one["persons"]) for one in late["causes"]] == [("added", "counting_from", 1)]
+
+
+async def test_late_names_the_version_that_changed_it_and_not_a_later_one(campaign: Reporting) -> None:
+    await campaign.hear(recording(8, 2, day=1, known=at(7), cause="domicile_learnt", domicile_regency="35.07"))
+    late = await campaign.get("/late", as_of="2024-10-03", known_at=END_OF_3)
+    assert [row["cause"] for row in late["rows"] if row["change"] == "added"] == ["recorded"]
+
+
+async def test_schools_with_coverage_and_next_visit(campaign: Reporting) -> None:
+    await campaign.hear(visit(1, day=8), visit(2, day=7, groups=[group(1), group(3)]), visit(3, status="cancelled"))
+    schools = {one["npsn"]: one for one in (await campaign.get("/schools"))["schools"]}
+    assert len(schools) == 3
+    first, third = schools[group(1)[5:]], schools[group(3)[5:]]
+    assert (first["recorded"], first["target"], first["listed"], first["kecamatan"]) == (4, 4, True, "Klojen")
+    assert (first["next_visit"]["day"], first["next_visit"]["sets"]) == ("2024-10-07", 2)
+    assert (third["recorded"], third["coverage"], third["next_visit"]["day"]) == (0, None, "2024-10-07")
+    await campaign.hear(recording(20, group="npsn:20500000"))
+    unlisted = (await campaign.get("/schools"))["schools"][0]
+    assert (unlisted["npsn"], unlisted["listed"], unlisted["name"], unlisted["recorded"]) == (
+        "20500000",
+        False,
+        None,
+        1,
+    )
+
+
+async def test_one_school(campaign: Reporting) -> None:
+    await campaign.hear(visit(1), visit(2, groups=[group(2)]))
+    answer = await campaign.get(f"/schools/{group(2)[5:]}")
+    assert answer["school"]["name"] == "SMAN Contoh 2"
+    assert [one["value"] for one in answer["targets"]] == [8]
+    assert [one["visit_id"] for one in answer["visits"]] == [person(2)]
+    assert (await campaign.get("/schools/20500000", 404))["type"] == "/problems/not-found"
+
+
+async def test_targets_statements_and_visits_as_known_then(campaign: Reporting) -> None:
+    await campaign.hear(
+        target(group(1), 6, 2, known_at=at(5)), statement(1, 10_000), statement(2, 22_922, stated_on="2024-09-01"),
+        visit(1), visit(1, 2, day=9, known_at=at(5)),
+    )  # fmt: skip
+    made = {(one["scope"], one["revision"]): one["in_force"] for one in (await campaign.get("/targets"))["targets"]}
+    assert made == {("campaign", 1): True, (group(1), 1): False, (group(1), 2): True, (group(2), 1): True}
+    then = await campaign.get("/targets", known_at=END_OF_3)
+    assert [one["in_force"] for one in then["targets"]] == [True, True, True]
+    stated = (await campaign.get("/statements"))["statements"]
+    assert [one["value"] for one in stated] == [22_922, 10_000]
+    assert [one["day"] for one in (await campaign.get("/visits"))["visits"]] == ["2024-10-09"]
+    assert [one["day"] for one in (await campaign.get("/visits", known_at=END_OF_3))["visits"]] == ["2024-10-05"]
+
+
+async def progress(pool: Pool, through: Any, end_offset: int = 0, *, but: str = "") -> None:
+    async with pool.acquire() as tx, tx.transaction():
+        for topic in FACT_TOPICS:
+            await tx.execute(
+                "INSERT INTO exactly_once.position (topic, partition, next_offset) VALUES ($1, 0, 10) "
+                "ON CONFLICT DO NOTHING",
+                topic,
+            )
+            if topic != but:
+                mark = ProgressMade(topic=topic, partition=0, through=through, end_offset=end_offset)
+                await apply(tx, mark)
+
+
+async def test_final_only_when_every_partition_has_been_applied_through(campaign: Reporting) -> None:
+    asked: dict[str, Any] = {"as_of": "2024-10-03", "known_at": END_OF_3}
+    await progress(campaign.pool, at(4), but="visits")
+    assert (await campaign.get("/coverage", **asked))["complete_through"] is None
+    await progress(campaign.pool, at(3))
+    assert (await campaign.get("/coverage", **asked))["final"] is False
+    await progress(campaign.pool, at(4), end_offset=11)
+    answer = await campaign.get("/coverage", **asked)
+    assert (answer["final"], answer["complete_through"]) == (False, "2024-10-03T01:00:00Z")
+    await campaign.pool.execute("UPDATE exactly_once.position SET next_offset = 11")
+    answer = await campaign.get("/coverage", **asked)
+    assert (answer["final"], answer["complete_through"]) == (True, "2024-10-04T01:00:00Z")
+    await progress(campaign.pool, at(5), end_offset=11)
+    assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
+
+
+async def test_entity_tags(campaign: Reporting) -> None:
+    path = f"/v1/campaigns/{CAMPAIGN}/coverage"
+    live = await campaign.http.get(path)
+    assert live.headers["etag"] == '"4"'
+    assert live.headers["cache-control"] == "no-cache"
+    again = await campaign.http.get(path, headers={"If-None-Match": '"4"'})
+    assert (again.status_code, again.content) == (304, b"")
+    await campaign.hear(recording(30))
+    changed = await campaign.http.get(path, headers={"If-None-Match": '"4"'})
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"5"')
+    asked = {"known_at": END_OF_3}
+    open_ = await campaign.http.get(path, params=asked)
+    assert "immutable" not in open_.headers["cache-control"]
+    await progress(campaign.pool, at(4))
+    final = await campaign.http.get(path, params=asked, headers={"If-None-Match": open_.headers["etag"]})
+    assert final.status_code == 200
+    assert "immutable" in final.headers["cache-control"]
+    same = await campaign.http.get(path, params=asked, headers={"If-None-Match": final.headers["etag"]})
+    assert same.status_code == 304
+
+
+async def test_a_replayed_campaign_is_not_settled_before_its_own_time_has_passed(campaign: Reporting) -> None:
+    await progress(campaign.pool, at(30))
+    path = f"/v1/campaigns/{CAMPAIGN}/coverage"
+    to_come = await campaign.http.get(path, params={"known_at": "2024-10-20T00:00:00Z"})
+    assert to_come.json()["final"] is True
+    assert "immutable" not in to_come.headers["cache-control"]
+
+
+async def test_wrong_questions(campaign: Reporting) -> None:
+    assert (await campaign.get("/coverage", 404, campaign="elsewhere"))["type"] == "/problems/not-found"
+    for query in ({"as_of": "yesterday"}, {"known_at": "2024-10-03T10:00:00"}, {"by": "school"}):
+        assert (await campaign.get("/coverage", 422, **query))["type"] == "/problems/invalid-request"
+    written = await campaign.http.get(f"/v1/campaigns/{CAMPAIGN}/coverage?known_at={END_OF_3}")
+    assert written.json()["known_at"] == "2024-10-03T16:59:59Z"
+
+
+async def test_the_ends_of_the_calendar(campaign: Reporting) -> None:
+    for query in (
+        {"as_of": "0001-01-01"}, {"as_of": "9999-12-31"}, {"known_at": "0001-01-01T00:00:00+14:00"},
+        {"known_at": "9999-12-31T23:59:59-12:00"},
+    ):  # fmt: skip
+        for path in ("/coverage", "/late", "/schools"):
+            await campaign.get(path, **query)
+
+
+async def test_facts_before_the_campaign_was_opened_are_answered(reporting: Reporting) -> None:
+    await reporting.hear(recording(1), decided(1, "counted"))
+    answer = await reporting.get("/coverage")
+    assert (answer["as_of"], answer["total"]["recorded"], answer["total"]["target"]) == ("2024-10-01", 1, None)
+    assert START + timedelta(hours=9) == at(1, 17)
