@@ -28,6 +28,8 @@ from demo.fold import Fold
 from demo.model import Plan, Submission
 from stack.local import LocalStack
 
+pytestmark = pytest.mark.timeout(300)  # one replay is the setup of the first test
+
 
 @dataclass
 class Played:
@@ -106,7 +108,7 @@ def test_schools_and_groups_add_up_and_equal_the_fold(played: Played) -> None:
 
 
 def test_what_arrived_late_is_listed_by_cause(played: Played) -> None:
-    late = {(row["change"], row["cause"]): row["persons"] for row in played.found.late["by_cause"]}
+    late = {(row["change"], row["cause"]): row["persons"] for row in played.found.late["causes"]}
     assert late == {
         ("added", "recorded"): 46,
         ("added", "earlier_recording"): 5,

@@ -1,0 +1,228 @@
+"""What people see: progress, the figures of the cut-off, the schools, the late ones, the addresses."""
+
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from demo.addresses import Addresses
+from demo.campaign import Campaign
+from demo.driver import Sent
+from demo.figures import Difference, Figures, percent
+from demo.model import Plan
+
+CAUSES: Final = {
+    "recorded": "terekam, terkirim belakangan / recorded, sent later",
+    "earlier_recording": "rekaman lebih awal menyusul / an earlier recording followed",
+    "voided": "dibatalkan sesudahnya / voided since",
+    "restored": "dipulihkan sesudahnya / restored since",
+    "reattributed": "dipindah ke sekolah lain / re-attributed since",
+}
+OUTCOMES: Final = {
+    "counted": "terhitung / counted",
+    "duplicate": "ganda / duplicate",
+    "held": "ditahan / held",
+    "rejected": "ditolak / rejected",
+    "undecided": "belum diputuskan / undecided",
+}
+ELSEWHERE: Final = "Lainnya / elsewhere"
+WIDE: Final = 156  # columns for two tables of schools side by side
+
+
+class Progress:
+    """A bar on a terminal, a line for each week elsewhere. Call it with how far the replay is."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total = console, total
+        self._began, self._week = monotonic(), -1
+        self._bar = Bar(
+            TextColumn("[bold]{task.fields[day]}"),
+            BarColumn(bar_width=32, complete_style="magenta"),
+            MofNCompleteColumn(),
+            TextColumn("[cyan]{task.fields[rate]} /s[/]  terekam / recorded [bold green]{task.fields[recorded]}[/]"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total, day="memulai / starting", rate="–", recorded="–")
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def __call__(self, sent: Sent) -> None:
+        rate = number(round(sent.sent / max(monotonic() - self._began, 0.001)))
+        recorded = number(sent.recorded)
+        self._bar.update(self._task, completed=sent.sent, day=f"{sent.day:%d %b %Y}", rate=rate, recorded=recorded)
+        week = sent.day.isocalendar().week
+        if not self._console.is_terminal and week != self._week:
+            self._week = week
+            self._console.print(f"{sent.day}  {sent.sent}/{sent.total} submissions, recorded {recorded}")
+
+
+def number(value: int | None) -> str:
+    """With a separator for thousands; a dash where nobody knows."""
+    return "–" if value is None else f"{value:,}"
+
+
+def replayed(console: Console, outcomes: dict[str, int], plan: Plan, seconds: float) -> None:
+    """What became of the submissions, as the counters read it back."""
+    parts = [f"{number(n)} {OUTCOMES.get(name, name)}" for name, n in outcomes.items() if n]
+    console.print(
+        f"\n[dim]{number(len(plan.submissions))} kiriman dari {len(plan.devices)} loket dalam {seconds:.0f} s"
+        f" / submissions of {len(plan.devices)} counters:[/] {' · '.join(parts)}"
+    )
+
+
+def figures(console: Console, campaign: Campaign, found: Figures, differences: list[Difference]) -> None:
+    """The figures of the cut-off, and whether they are as published."""
+    published = campaign.published
+    head = Text.assemble(
+        ("JEMPUT BOLA  ", "bold magenta"),
+        (campaign.facts["name"], "bold"),
+        f"\nPer {published.as_of:%d %b %Y} / as of the cut-off · {found.schools} SMA & SMK",
+    )
+    console.print()
+    console.print(Panel(Group(head, _headline(campaign, found)), box=box.ROUNDED, expand=False))
+    gap = found.then["total"]["unallocated"]
+    console.print(
+        f"[bold]{number(gap)}[/] tidak dijelaskan oleh sumber mana pun, maka tidak dibagi"
+        " / explained by no source, so shown and never spread.\n"
+        "[dim]Pembagian ke sekolah, nama dan NPSN adalah simulasi"
+        " / the split over the schools, their names and NPSN are simulated.[/]\n"
+    )
+    _schools(console, found)
+    _late(console, found)
+    if differences:
+        console.print("[bold red]Berbeda dari yang dipublikasikan / different from what was published:[/]")
+        for one in differences:
+            console.print(f"  [red]{one.name}[/]: answered {one.answered}, expected {one.expected}")
+    else:
+        console.print("[bold green]✓ Semua angka terbit terpenuhi / every published figure is met.[/]")
+
+
+def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
+    """Where to look next."""
+    day = campaign.published.as_of
+    lines = {
+        "Halaman / page": f"{where.reporting}/",
+        "Cakupan / coverage": f"{where.reporting}/v1/campaigns/{campaign.facts['slug']}/coverage?as_of={day}",
+        "API reporting": f"{where.reporting}/openapi.json",
+        "API enrollment": f"{where.enrollment}/openapi.json",
+        "API scheduling": f"{where.scheduling}/openapi.json",
+        "Kafka": where.kafka,
+    }
+    if where.env_file:
+        lines["Semua / all of them"] = f"source {_short(where.env_file)}"
+    console.print()
+    for name, address in lines.items():
+        console.print(f"[dim]{name:<20}[/] [bold]{address}[/]", soft_wrap=True, highlight=False)
+
+
+def _headline(campaign: Campaign, found: Figures) -> Table:
+    published = campaign.published.figures
+    then, now = found.then, found.now
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("hari itu\nknown then", justify="right", style="bold")
+    table.add_column("sekarang\nknown now", justify="right")
+    table.add_column("terbit\npublished", justify="right", style="dim")
+    for label, name in (
+        ("Target", "target"),
+        ("Terekam / recorded", "recorded"),
+        ("Kurang / short", "remaining"),
+        ("Terbagi / allocated", "allocated"),
+        ("Tidak terbagi / unallocated", "unallocated"),
+    ):
+        share = {"recorded": " ({})"}.get(name, "")
+        cells = [number(t[name]) + share.format(percent(t["coverage"])) for t in (then["total"], now["total"])]
+        told = number(published[name]) if name != "unallocated" else "–"
+        if name == "recorded":
+            told += f" ({campaign.published.coverage_percent:.1f} %)"
+        table.add_row(label, *cells, told, style="green" if name == "recorded" else None)
+    cells = [number(one["in_region"]) for one in found.domiciled]
+    table.add_section()
+    table.add_row("… warga kota / residents of it", *cells, "–", style="dim")
+    return table
+
+
+def _schools(console: Console, found: Figures) -> None:
+    """Every group with a target or a recording, by kecamatan; the last line is the sum of all."""
+    now = {row["group"]: row["recorded"] for row in found.now["rows"]}
+    by_place: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(
+        found.then["rows"], key=lambda row: (row["target"] is None, str(row.get("name") or row["group"]))
+    ):
+        by_place.setdefault(found.kecamatan.get(row["group"], ELSEWHERE), []).append(row)
+    lines: list[list[Text]] = []
+    for place, rows in sorted(by_place.items(), key=lambda one: (one[0] == ELSEWHERE, one[0])):
+        lines.append(_sum(place, rows, now))
+        lines += [_line(row, now.get(row["group"], 0)) for row in rows]
+    lines.append(_sum("Jumlah / sum", found.then["rows"], now, "bold magenta"))
+    columns = 2 if console.width >= WIDE else 1
+    height = -(-len(lines) // columns)
+    lines += [[Text()] * 5] * (columns * height - len(lines))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.title = "Sekolah dan kelompok / schools and groups"
+    for _ in range(columns):
+        table.add_column("sekolah / school", no_wrap=True)
+        for name in ("target", "terekam", "kini*"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("cakupan", no_wrap=True)
+    for at in range(height):
+        table.add_row(*(cell for line in lines[at::height] for cell in line))
+    console.print(table)
+    console.print("[dim]* terekam menurut yang diketahui sekarang / recorded, as known now[/]\n")
+
+
+def _line(row: dict[str, Any], now: int) -> list[Text]:
+    return [
+        Text(f"  {row.get('name') or row['group']}"),
+        Text(number(row["target"])),
+        Text(number(row["recorded"])),
+        Text(number(now), style="yellow" if now != row["recorded"] else "dim"),
+        _bar(row["coverage"]),
+    ]
+
+
+def _sum(name: str, rows: list[dict[str, Any]], now: dict[str, int], style: str = "bold cyan") -> list[Text]:
+    target, recorded = sum(row["target"] or 0 for row in rows), sum(row["recorded"] for row in rows)
+    numbers = (target or None, recorded, sum(now.get(row["group"], 0) for row in rows))
+    return [Text(name, style=style), *(Text(number(one), style=style) for one in numbers), Text()]
+
+
+def _bar(coverage: float | None) -> Text:
+    if coverage is None:
+        return Text("")
+    full = min(round(coverage * 8), 8)
+    colour = "magenta" if coverage > 1 else "green" if coverage >= 0.7 else "yellow" if coverage >= 0.5 else "red"
+    return Text.assemble(("━" * full, colour), ("━" * (8 - full), "grey30"), f" {percent(coverage):>7}")
+
+
+def _late(console: Console, found: Figures) -> None:
+    """Why the figures of that day are others now."""
+    signs = {"added": "+", "removed": "−", "moved": "±"}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.title = "Menyusul sesudah hari itu / late: changed since"
+    table.add_column("orang / persons", justify="right", style="bold yellow")
+    table.add_column("sebab / cause")
+    for row in found.late["causes"]:
+        table.add_row(f"{signs[row['change']]}{row['persons']}", CAUSES.get(row["cause"], str(row["cause"])))
+    difference = found.now["total"]["recorded"] - found.then["total"]["recorded"]
+    table.add_section()
+    table.add_row(f"{difference:+}", "seluruhnya / in all", style="bold")
+    console.print(table)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
