@@ -1,0 +1,1 @@
+"""docker-compose.yml, running: `make test-compose`, where Docker is."""
