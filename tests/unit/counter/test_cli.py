@@ -1,0 +1,244 @@
+"""The command line as an operator and a script meet it: words, exit codes, and nobody's NIK."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from counter import Counter
+from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, values
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SET_UP = ["--campaign", CAMPAIGN, "--kind", "mpp", "--place", "MPP Merdeka"]
+WHO = ["--nik", nik(1), "--birth-date", "2007-01-31"]
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    environment = {k: v for k, v in os.environ.items() if k not in ("KAFKA_BOOTSTRAP_SERVERS", "ENROLLMENT_URL")}
+
+    def run(verb: str, *arguments: str | Path, code: int = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "counter", verb, "--home", str(home), *map(str, arguments)]
+        done = subprocess.run(
+            command, input=typed, capture_output=True, text=True, timeout=60, check=False, env=environment
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert nik(1) not in done.stdout + done.stderr and "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def ready(run: Run, office: Office) -> None:
+    run("init", "--enrollment", office.url, *SET_UP)
+
+
+def test_set_up_says_which_device_it_is(run: Run, office: Office) -> None:
+    done = run("init", "--enrollment", office.url, *SET_UP)
+    (device_id,) = office.devices
+    assert done.stdout == f"Siap / ready: {device_id} · {CAMPAIGN} · mpp · MPP Merdeka\n"
+    assert office.devices[device_id].keys() == {"device_id", "campaign", "kind", "place", "public_key"}
+    run("init", "--enrollment", office.url, *SET_UP)
+    refused = run("init", "--enrollment", office.url, *SET_UP[:-1], "Aula", code=78)
+    assert "another place" in refused.stderr
+
+
+def test_enrollment_out_of_reach_is_one_line_and_78(run: Run, home: Path) -> None:
+    done = run("init", "--enrollment", "http://127.0.0.1:1", *SET_UP, code=78)
+    assert done.stderr.startswith("enrollment does not answer at http://127.0.0.1:1") and done.stderr.count("\n") == 1
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["record", *WHO], ["import", "x.csv"], ["send"], ["status"], ["status", "--json"], ["close-session"]]
+)
+def test_every_verb_without_a_counter_is_78(run: Run, command: list[str]) -> None:
+    done = run(*command, code=78)
+    assert "is not a counter yet: run `counter init" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[nik(1)], ["--nic", nik(1)], [f"--{nik(1)}"], ["--nik"]])
+def test_a_wrong_command_line_repeats_no_nik(run: Run, ready: None, arguments: list[str]) -> None:
+    assert run("record", *arguments, code=2).stderr
+
+
+@pytest.mark.usefixtures("ready")
+def test_record(run: Run, home: Path, office: Office) -> None:
+    done = run("record", *WHO, "--group", "npsn:20533456", "--married")
+    assert done.stdout.startswith("tersimpan di sini / stored here: no. 1 · ")
+    asked = run("record", typed=f"{nik(2)}\n2007-01-31\n")
+    assert asked.stdout.startswith("tersimpan di sini / stored here: no. 2 · ")
+    with Counter.open(home) as counter:
+        first, second = (office.open(value) for value in values(counter))
+    assert (first.nik, first.married, second.nik) == (nik(1), True, nik(2))
+    assert readable(home, nik(1), nik(2), "2007-01-31") == []
+
+
+@pytest.mark.usefixtures("ready")
+def test_record_again_with_an_id_of_ones_own(run: Run) -> None:
+    own = ["--submission-id", "0191f0e0-7b1c-7d3e-8f00-0123456789ab", "--recorded-at", "2024-09-19T08:00:00+07:00"]
+    run("record", *WHO, *own)
+    assert run("record", *WHO, *own).stdout.startswith("sudah tersimpan / already stored: no. 1 · ")
+    refused = run("record", *WHO, *own, "--married", code=1)
+    assert "ditolak / refused: submission_id is stored already with other values" in refused.stderr
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_refused_recording_names_its_columns(run: Run, home: Path) -> None:
+    done = run("record", "--nik", nik(1)[:-1], "--birth-date", "31-1-2007", "--recorded-at", "kemarin", code=1)
+    assert done.stderr.splitlines() == [
+        "ditolak / refused: nik has 15 digits, a NIK has 16",
+        "ditolak / refused: birth_date must be written year-month-day, as 2001-12-30",
+        "ditolak / refused: recorded_at must be date, time and offset, as 2024-09-19T08:00:00+07:00 (+07:00 is WIB)",
+    ]
+    with Counter.open(home) as counter:
+        assert numbers(counter) == []
+
+
+@pytest.mark.usefixtures("ready")
+def test_import_answers_every_row_and_may_be_repeated(run: Run, home: Path, tmp_path: Path) -> None:
+    file, results = tmp_path / "file.csv", tmp_path / "results.csv"
+    file.write_text("\n".join([HEADER, csv_line(1), csv_line(2, nik="3,57E+15"), "", csv_line(3)]))
+    done = run("import", file, "--results", results, code=1)
+    assert "baris / row 3: row has 5 columns where the header has 4" in done.stderr
+    table = list(csv.DictReader(results.open()))
+    assert [(row["row"], row["result"]) for row in table] == [("2", "stored"), ("3", "refused"), ("5", "stored")]
+    assert nik(1) not in results.read_text() and "2007-01-31" not in results.read_text()
+    file.write_text("\n".join([HEADER, csv_line(1), csv_line(2), "", csv_line(3)]))
+    again = run("import", file, "--results", results)
+    assert [row["result"] for row in csv.DictReader(results.open())] == ["already stored", "stored", "already stored"]
+    assert [line.split("│")[2].strip() for line in again.stdout.splitlines() if "│" in line] == ["1", "2", "0"]
+    with Counter.open(home) as counter:
+        assert numbers(counter) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_file_that_cannot_be_read_stores_nothing(run: Run, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(f"{HEADER}\n{csv_line(1)}\nM\xfcller\n".encode("cp1252"))
+    assert "is not UTF-8: line 3" in run("import", file, code=1).stderr
+    assert "No such file" in run("import", tmp_path / "none.csv", code=1).stderr
+    file.write_text(f"{HEADER}\n{csv_line(1)}\n")
+    assert "is the import file itself" in run("import", file, "--results", file, code=1).stderr
+    assert file.read_text() == f"{HEADER}\n{csv_line(1)}\n"
+    with Counter.open(home) as counter:
+        assert numbers(counter) == []
+
+
+@pytest.mark.usefixtures("ready")
+def test_status_for_people_and_for_programs(run: Run, office: Office) -> None:
+    run("record", *WHO)
+    done = run("status", "--json")
+    now = json.loads(done.stdout)
+    assert (now["total"], now["stored_here"], now["sent"], now["decided"], now["needs_attention"]) == (1, 1, 0, 0, 0)
+    assert now["campaign"] == CAMPAIGN and now["device_id"] in office.devices and now["oldest_unsent"]
+    shown = run("status").stdout
+    assert "MPP Merdeka" in shown and "tersimpan di sini / stored here" in shown
+
+
+@pytest.mark.usefixtures("ready")
+def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> None:
+    run("record", *WHO)
+    with Counter.open(home) as counter:
+        ((submission_id,),) = counter.queue.select("SELECT id FROM message")
+    office.decide(submission_id, "held", reason="under_age")
+    shown = run("status", "--refresh")
+    assert "keputusan / decisions: held 1" in shown.stdout
+    assert f"no. 1 · {submission_id}: held (under_age)" in shown.stderr
+    office.refuse = (503, {"title": "Down"})
+    assert "answered 503: Down" in run("status", "--refresh", code=1).stderr
+
+
+@pytest.mark.usefixtures("ready")
+def test_send_without_kafka(run: Run, office: Office) -> None:
+    run("record", *WHO)
+    assert "no address of Kafka" in run("send", code=78).stderr
+    done = run("send", "--kafka", "127.0.0.1:1", "--deadline", "0.5", code=1)
+    assert "Kafka does not answer at 127.0.0.1:1" in done.stderr
+    assert "nothing is lost, run `counter send` again" in done.stderr
+    assert json.loads(run("status", "--json").stdout)["stored_here"] == 1
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_full_or_foreign_disk_is_one_line(run: Run, home: Path) -> None:
+    (home / "queue.db").write_bytes(b"this is no database" * 100)
+    (home / "queue.db-wal").unlink(missing_ok=True)
+    done = run("record", *WHO, code=1)
+    assert done.stderr == "not done, nothing half stored: file is not a database\n"
+
+
+def interrupted(home: Path, *arguments: str | Path, once: Callable[[], bool]) -> subprocess.Popen[str]:
+    """Start a verb, press Ctrl-C once the condition holds, and wait for its end."""
+    command = [sys.executable, "-m", "counter", *map(str, arguments), "--home", str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not once():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    return process
+
+
+@pytest.mark.usefixtures("ready")
+def test_ctrl_c_ends_a_send_with_a_true_summary(run: Run, home: Path) -> None:
+    run("record", *WHO)
+
+    def tried() -> bool:
+        with Counter.open(home) as counter:
+            return counter.status().last_error is not None
+
+    process = interrupted(home, "send", "--kafka", "127.0.0.1:1", "--deadline", "600", once=tried)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "dihentikan / interrupted: Kafka does not answer" in err and "Traceback" not in err
+    assert "masih di sini / still stored here │ 1 │" in out
+    assert json.loads(run("status", "--json").stdout)["stored_here"] == 1
+
+
+@pytest.mark.usefixtures("ready")
+def test_ctrl_c_ends_an_import_with_true_results(run: Run, home: Path, tmp_path: Path) -> None:
+    file, results = tmp_path / "file.csv", tmp_path / "results.csv"
+    file.write_text("\n".join([HEADER, *(csv_line(n) for n in range(1, 9999))]))
+    begun = lambda: results.exists() and results.read_bytes().count(b"\n") > 1  # noqa: E731
+    process = interrupted(home, "import", file, "--results", results, once=begun)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "dihentikan / interrupted" in err and "Traceback" not in err
+    stored = [row["submission_id"] for row in csv.DictReader(results.open())]
+    with Counter.open(home) as counter:
+        assert [name for (name,) in counter.queue.select("SELECT id FROM message ORDER BY seq")] == stored
+        assert 0 < len(stored) < 9998
+
+
+@pytest.mark.timeout(600)  # half a minute on a quiet machine
+@pytest.mark.usefixtures("ready")
+def test_a_hundred_thousand_rows_in_bounded_memory(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    with file.open("w") as text:
+        text.write(HEADER + "\n")
+        for n in range(100_000):
+            born = date(1990, 1, 1) + timedelta(days=n // 9000)
+            text.write(f"{nik(n % 9000 + 1, born)},{born},npsn:20533456,2024-09-19T08:00:00+07:00\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "counter", "import", str(file), "--home", str(home)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_maxrss < 150 * 1024, "kilobytes; the program alone has 50 MB"
+    with Counter.open(home) as counter:
+        assert counter.status().stored_here == counter.queue.last_seq() == 100_000
+
+
+def test_help_names_every_verb() -> None:
+    done = subprocess.run([sys.executable, "-m", "counter"], capture_output=True, text=True, timeout=60, check=True)
+    for verb in ("init", "record", "import", "send", "status", "close-session"):
+        assert f" {verb} " in done.stdout
