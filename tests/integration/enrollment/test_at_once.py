@@ -58,9 +58,9 @@ async def test_many_batches_and_voids_on_the_same_people_end_as_the_fold(world: 
 async def test_the_same_batch_by_two_owners_at_once_counts_once(world: World) -> None:
     await world.open()
     counter = await world.counter()
-    batch = [counter.submission(nik(number)) for number in range(1, 41)]
-    await asyncio.gather(*(world.handle(*chance) for chance in (batch, batch[::-1], batch)))
-    assert len(await world.published("recording-")) == 40
+    batch = [counter.submission(nik(number)) for number in range(1, 301)]
+    await asyncio.gather(*(world.handle(*same) for same in (batch, batch[::-1], batch, batch[::-1])))
+    assert len(await world.published("recording-")) == 300
     await audit(world.pool)
 
 

@@ -68,24 +68,46 @@ async def test_a_refused_record_stops_no_other_and_is_tried_by_the_next_send(sen
     assert sender.status().sent == 3
 
 
-async def test_it_gives_up_when_nothing_moves(sender: Counter, broker: Broker) -> None:
+class Clock:
+    """Time that passes only while sending pauses."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float, stop: asyncio.Event) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("counter.sending.time", clock)
+    monkeypatch.setattr("counter.sending._sleep", clock.sleep)
+    return clock
+
+
+async def test_it_gives_up_when_nothing_moves(sender: Counter, broker: Broker, clock: Clock) -> None:
     sender.record(recording())
     broker.script = [every("unknown", "Kafka does not answer")] * 100
     seen: list[Sending] = []
-    summary = await sender.send(deadline=0.5, progress=seen.append)
+    summary = await sender.send(deadline=60, progress=seen.append)
     assert (summary.ended, summary.left, summary.error) == ("deadline", 1, "Kafka does not answer")
-    assert 1 < broker.attempts < 5, "with pauses that grow"
+    assert 50 < clock.now <= 60
+    assert 12 < broker.attempts < 40, "with pauses that grow to 5 seconds"
     assert seen[-1].waiting_for == "Kafka does not answer"
     now = sender.status()
     assert (now.stored_here, now.needs_attention, now.last_error) == (1, 0, "Kafka does not answer")
 
 
-async def test_every_confirmation_renews_the_patience(sender: Counter, broker: Broker) -> None:
+async def test_every_confirmation_renews_the_patience(sender: Counter, broker: Broker, clock: Clock) -> None:
     sender.record_many([recording(n) for n in (1, 2)])
-    half = every("unknown")
-    broker.script = [half, lambda r: [Outcome("sent"), Outcome("unknown")], half]
-    summary = await sender.send(deadline=0.6)
-    assert summary.complete
+    down = every("unknown")
+    broker.script = [*[down] * 5, lambda _: [Outcome("sent"), Outcome("unknown")], *[down] * 4]
+    summary = await sender.send(deadline=7)
+    assert summary.complete and clock.now > 6
 
 
 async def test_it_stops_when_told_with_a_true_summary(sender: Counter, broker: Broker) -> None:

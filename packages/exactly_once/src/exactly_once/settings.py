@@ -2,7 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+
+
+def _fernet_key(key: SecretStr) -> SecretStr:
+    try:
+        Fernet(key.get_secret_value())
+    except ValueError:
+        raise ValueError("must be 32 bytes in base64url, with padding") from None
+    return key
 
 
 class KafkaSettings(BaseModel):
@@ -26,6 +35,7 @@ class KafkaSettings(BaseModel):
     ] = ""
     dead_letter_key: Annotated[
         SecretStr,
+        AfterValidator(_fernet_key),
         Field(description="Fernet key (base64url, 32 bytes): a dead letter may hold what should never be readable."),
     ]
     replication_factor: Annotated[
