@@ -42,6 +42,13 @@ def test_a_service_cannot_write_anywhere(project: Project, service: str) -> None
     assert project.execute(service, "sh", "-c", tried) == ""
 
 
+def test_nothing_is_kept_but_in_the_three_volumes(project: Project) -> None:
+    mounts = [mount for one in project.containers().values() for mount in one["Mounts"]]
+    kept = {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+    assert kept == {f"{project.name}_{volume}" for volume in ("kafka-data", "postgres-data", "secrets")}
+    assert {mount["Type"] for mount in mounts} == {"volume"}
+
+
 def test_only_this_machine_reaches_it(project: Project) -> None:
     published = {
         name: {binding["HostIp"] for bindings in one["NetworkSettings"]["Ports"].values() for binding in bindings or ()}

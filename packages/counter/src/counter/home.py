@@ -63,7 +63,9 @@ class Home:
 
     def keep_keyset(self, keyset: Mapping[str, Any]) -> None:
         """Remember enrollment's keys for the days without network."""
-        write_private(self.keyset_file, json.dumps(keyset).encode())
+        content = json.dumps(keyset).encode()
+        if not self.keyset_file.exists() or self.keyset_file.read_bytes() != content:
+            write_private(self.keyset_file, content)
 
     @contextmanager
     def alone(self, doing: str) -> Iterator[None]:
