@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
+from enrollment.recordings import store
+from enrollment.recordings.facts import Facts
 from exactly_once import Batch, Received
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import CAMPAIGN, World, at, nik
@@ -64,6 +68,32 @@ async def test_the_same_batch_by_two_owners_at_once_counts_once(world: World) ->
     await asyncio.gather(*(world.handle(*same) for same in (batch, batch[::-1], batch, batch[::-1])))
     assert len(await world.published("recording-")) == 300
     await audit(world.pool)
+
+
+async def test_the_same_submissions_claimed_at_once_are_new_to_one_only(world: World) -> None:
+    """Whole batches of the same, in other orders: who comes second waits, and never in a circle."""
+    chance = random.Random(5)
+    await world.open()
+    counter = await world.counter()
+    event = counter.submission().event
+    facts = [
+        Facts(event.model_copy(update={"submission_id": str(uuid4())}), bytes(32), date(2024, 10, 1), at(1))
+        for _ in range(100)
+    ]
+
+    async def claim() -> int:
+        mine = chance.sample(facts, len(facts))
+        async with world.pool.acquire() as tx, tx.transaction():
+            return len(await store.claim(tx, mine))
+
+    async with world.pool.acquire() as tx:
+        transaction = tx.transaction()
+        await transaction.start()
+        await store.claim(tx, [sorted(facts, key=lambda one: one.event.submission_id)[50]])
+        claims = [asyncio.create_task(claim()) for _ in range(4)]
+        await until_waiting(world.pool, 4)  # all of them are in the midst of it
+        await transaction.rollback()
+    assert sorted(await asyncio.gather(*claims)) == [0, 0, 0, 100]
 
 
 async def test_two_contents_under_one_id_at_once_make_one_person(world: World) -> None:
@@ -170,10 +200,11 @@ async def test_keys_are_made_once_however_many_start_together(world: World) -> N
     assert await world.pool.fetchval("SELECT count(*) FROM enrollment.sealing_key") == 1
 
 
-async def until_waiting(pool: asyncpg.Pool) -> None:
-    """Until a session of this database waits for a lock."""
-    async with asyncio.timeout(20):
-        while not await pool.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ):
-            await asyncio.sleep(0.01)
+async def until_waiting(pool: asyncpg.Pool, sessions: int = 1) -> None:
+    """Until so many sessions of this database wait for a lock."""
+
+    async def waiting() -> bool:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return int(await pool.fetchval(count)) >= sessions
+
+    await until(waiting)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from contracts.recordings import Recording
@@ -15,10 +16,10 @@ from reporting.versions import CONFLICT, CONFLICT_DETAIL
 # The guard is the WHERE of the second upsert: a revision that is not higher leaves the row, and so the counts, alone.
 MERGE: Final = """
     WITH event AS MATERIALIZED (
-        SELECT person_id::uuid, revision, newest, known_at, counts, cause, "group", domicile, kind,
-               session_id::uuid, recorded_at, recorded_on, received_at
-          FROM unnest($2::text[], $3::int[], $4::bool[], $5::timestamptz[], $6::bool[], $7::text[], $8::text[],
-                      $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::date[], $14::timestamptz[])
+        SELECT person_id, revision, newest, known_at, counts, cause, "group", domicile, kind,
+               session_id, recorded_at, recorded_on, received_at
+          FROM unnest($2::uuid[], $3::int[], $4::bool[], $5::timestamptz[], $6::bool[], $7::text[], $8::text[],
+                      $9::text[], $10::text[], $11::uuid[], $12::timestamptz[], $13::date[], $14::timestamptz[])
                AS sent (person_id, revision, newest, known_at, counts, cause, "group", domicile, kind,
                         session_id, recorded_at, recorded_on, received_at)),
     changed AS (
@@ -42,8 +43,8 @@ MERGE: Final = """
     counted AS (
         INSERT INTO coverage_day AS day (campaign, "group", recorded_on, kind, domicile, n)
         SELECT $1, "group", recorded_on, kind, domicile, n FROM difference
-         ORDER BY "group", recorded_on, kind, domicile
-        ON CONFLICT (campaign, "group", recorded_on, kind, domicile) DO UPDATE SET n = day.n + excluded.n),
+         ORDER BY recorded_on, "group", kind, domicile
+        ON CONFLICT (campaign, recorded_on, "group", kind, domicile) DO UPDATE SET n = day.n + excluded.n),
     kept AS (
         INSERT INTO recording_version
                (campaign, person_id, revision, known_at, counts, cause, "group", domicile_regency, kind,
@@ -57,13 +58,17 @@ MERGE: Final = """
 """
 
 
+_CAMPAIGN: Final = attrgetter("event.campaign")
+_KEY: Final = attrgetter("event.campaign", "event.person_id", "event.revision")
+
+
 async def merge(tx: Connection, batch: Batch[Recording]) -> None:
     """Applies what the events say: new revisions are kept, the highest of each person moves the day counts.
 
     A revision that is known with other content is rejected; of two in one batch the first stands.
     """
-    ordered = sorted(batch.received, key=_key)
-    for campaign, group in groupby(ordered, key=_campaign):
+    ordered = sorted(batch.received, key=_KEY)
+    for campaign, group in groupby(ordered, key=_CAMPAIGN):
         received = list(group)
         events = rules.distinct([one.event for one in received])
         kept = await _merge(tx, campaign, events)
@@ -72,15 +77,6 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
         if kept < len(received):
             for one in await _conflicts(tx, campaign, received):
                 batch.reject(one, CONFLICT, CONFLICT_DETAIL)
-
-
-def _key(received: Received[Recording]) -> tuple[str, str, int]:
-    event = received.event
-    return event.campaign, event.person_id, event.revision
-
-
-def _campaign(received: Received[Recording]) -> str:
-    return received.event.campaign
 
 
 async def _merge(tx: Connection, campaign: str, events: Sequence[Recording]) -> int:
