@@ -61,6 +61,43 @@ def nik(serial: int, birth_date: str = "2007-05-17") -> str:
     return f"357399{day}{month}{year[2:]}{serial:04d}"
 
 
+URL = f"/v1/campaigns/{CAMPAIGN}"
+SCHOOL = {
+    "name": "SMK Contoh",
+    "school_kind": "SMK",
+    "ownership": "public",
+    "kecamatan": "Lowokwaru",
+    "latitude": -7.95,
+    "longitude": 112.61,
+    "invented": True,
+}
+STATEMENT = {
+    "scope": "campaign",
+    "population": "students",
+    "measure": "remaining",
+    "value": 4586,
+    "as_of": "2024-09-19",
+    "stated_on": "2024-09-19",
+    "stated_by": "Dispendukcapil",
+    "source": "press",
+}
+TARGET = {
+    "scope": "campaign",
+    "value": 5554,
+    "effective_from": "2024-09-19",
+    "counting_from": "2024-09-19",
+    "split": "stated",
+    "reason": "The office decided.",
+}
+
+
+def is_problem(answer: httpx.Response, status: int, kind: str, *pointers: str) -> None:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    assert answer.json()["type"] == f"/problems/{kind}"
+    if pointers:
+        assert [error["pointer"] for error in answer.json()["errors"]] == list(pointers)
+
+
 @dataclass
 class Counter:
     """A counter with its device key. Makes the exact bytes that it would send."""

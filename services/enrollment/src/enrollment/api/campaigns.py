@@ -11,7 +11,7 @@ from chassis.http import problems
 from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened, SchoolListed
 from contracts.types import Campaign, Npsn
-from enrollment.api import bodies
+from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, answer, check_clock, decided_at, opened_campaign
 from enrollment.api.documented import ETAG
 from enrollment.clock import next_known_at
@@ -111,7 +111,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         return await commands.do(request, campaign, key, body, act)
 
     @routes.post(
-        "/schools:batch", response_model=bodies.SchoolsAnswer, responses=problems(STALE_REVISION, INVALID, KEY_REUSED)
+        "/schools:batch", response_model=answers.SchoolsAnswer, responses=problems(STALE_REVISION, INVALID, KEY_REUSED)
     )
     async def put_schools(
         request: Request, campaign: Campaign, body: bodies.PutSchools, key: IdempotencyKey = None
@@ -130,7 +130,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.get("/schools", response_model=bodies.SchoolsAnswer)
+    @routes.get("/schools", response_model=answers.SchoolsAnswer)
     async def get_schools(campaign: Campaign) -> Response:
         """The schools as they are now, by NPSN."""
         async with pool.acquire() as tx:

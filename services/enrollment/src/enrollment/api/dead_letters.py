@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from chassis.db import Pool
-from enrollment.api import bodies
+from enrollment.api import answers
 from exactly_once import DeadLetters
 
 
@@ -15,7 +15,7 @@ def router(pool: Pool, letters: DeadLetters) -> APIRouter:
     """The list; to replay or discard is for the command line, where somebody is answerable."""
     routes = APIRouter(prefix="/v1", tags=["dead letters"])
 
-    @routes.get("/dead-letters", response_model=bodies.DeadLettersAnswer)
+    @routes.get("/dead-letters", response_model=answers.DeadLettersAnswer)
     async def dead_letters(
         status: Literal["waiting", "replayed", "discarded"] = "waiting",
         after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the last answer.")] = 0,
@@ -24,8 +24,8 @@ def router(pool: Pool, letters: DeadLetters) -> APIRouter:
         """Dead letters of a status, the oldest first, with reason and position."""
         async with pool.acquire() as tx:
             found = await letters.list(tx, status=status, after=after, limit=limit)
-        said = bodies.DeadLettersAnswer(
-            dead_letters=[bodies.DeadLetterAnswer(**asdict(letter)) for letter in found],
+        said = answers.DeadLettersAnswer(
+            dead_letters=[answers.DeadLetterAnswer(**asdict(letter)) for letter in found],
             next=found[-1].id if len(found) == limit else None,
         )
         return JSONResponse(said.model_dump(mode="json"))

@@ -12,7 +12,7 @@ from chassis.db import Pool
 from chassis.http import problems
 from chassis.problems import CONFLICT, KEY_REUSED, NOT_FOUND, Problem
 from contracts.types import Slug
-from enrollment.api import bodies
+from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, invalid, opened_campaign
 from enrollment.devices import store
 from enrollment.identity.boxes import from_base64
@@ -33,10 +33,10 @@ def _register(routes: APIRouter, commands: Commands) -> None:
     @routes.post(
         "/devices",
         status_code=201,
-        response_model=bodies.DeviceAnswer,
+        response_model=answers.DeviceAnswer,
         responses={
             **problems(NOT_FOUND, CONFLICT, KEY_REUSED),
-            200: {"model": bodies.DeviceAnswer, "description": "It was registered already."},
+            200: {"model": answers.DeviceAnswer, "description": "It was registered already."},
         },
     )
     async def register(request: Request, body: bodies.RegisterDevice, key: IdempotencyKey = None) -> Response:
@@ -48,22 +48,24 @@ def _register(routes: APIRouter, commands: Commands) -> None:
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Problem(CONFLICT, "This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
-            said = bodies.DeviceAnswer(**{**body.model_dump(), "public_key": base64url(public_key)})
+            said = answers.DeviceAnswer(**{**body.model_dump(), "public_key": base64url(public_key)})
             return Answer(201 if new else 200, said.model_dump(mode="json"))
 
         return await commands.once(request, "devices", key, command)
 
 
 def _read(routes: APIRouter, pool: Pool, keys: SealingKeys) -> None:
-    @routes.get("/keyset", response_model=bodies.KeySet)
+    @routes.get("/keyset", response_model=answers.KeySet)
     async def keyset() -> Response:
         """The keys to seal to, the newest first: take that one."""
         async with pool.acquire() as tx, tx.transaction():
             found = await keys.public(tx)
-        said = [bodies.SealingKey(kid=one.kid, x=base64url(one.public_key), created_at=one.created_at) for one in found]
-        return JSONResponse(bodies.KeySet(keys=said).model_dump(mode="json"))
+        said = [
+            answers.SealingKey(kid=one.kid, x=base64url(one.public_key), created_at=one.created_at) for one in found
+        ]
+        return JSONResponse(answers.KeySet(keys=said).model_dump(mode="json"))
 
-    @routes.get("/devices/{device_id}/decisions", response_model=bodies.DecisionsAnswer, responses=problems(NOT_FOUND))
+    @routes.get("/devices/{device_id}/decisions", response_model=answers.DecisionsAnswer, responses=problems(NOT_FOUND))
     async def read_decisions(
         device_id: Slug,
         after: Annotated[str, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the last answer.")] = "0",
@@ -74,8 +76,8 @@ def _read(routes: APIRouter, pool: Pool, keys: SealingKeys) -> None:
             if device_id not in await store.devices(tx, [device_id]):
                 raise Problem(NOT_FOUND, "There is no such device.")
             found = await decisions.after(tx, device_id, int(after), limit)
-        said = bodies.DecisionsAnswer(
-            decisions=[bodies.DeviceDecision.model_validate(event, from_attributes=True) for _, event in found],
+        said = answers.DecisionsAnswer(
+            decisions=[answers.DeviceDecision.model_validate(event, from_attributes=True) for _, event in found],
             next=str(found[-1][0] if found else int(after)),
         )
         return JSONResponse(said.model_dump(mode="json", exclude_none=True))

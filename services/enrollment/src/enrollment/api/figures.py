@@ -12,7 +12,7 @@ from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Pro
 from contracts.schools import CampaignOpened
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.types import Campaign
-from enrollment.api import bodies
+from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, answer, decided_at, opened_campaign
 from enrollment.api.documented import ETAG
 from enrollment.clock import next_known_at
@@ -65,7 +65,7 @@ def _statements(routes: APIRouter, pool: Pool, commands: Commands) -> None:
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.get("/statements", response_model=bodies.StatementsAnswer)
+    @routes.get("/statements", response_model=answers.StatementsAnswer)
     async def get_statements(campaign: Campaign) -> Response:
         """Every revision of every statement, as they became known."""
         async with pool.acquire() as tx:
@@ -103,7 +103,7 @@ def _targets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.get("/targets", response_model=bodies.TargetsAnswer)
+    @routes.get("/targets", response_model=answers.TargetsAnswer)
     async def get_targets(campaign: Campaign) -> Response:
         """Every decision for every scope, as they became known."""
         async with pool.acquire() as tx:

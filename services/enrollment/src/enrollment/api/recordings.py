@@ -13,7 +13,7 @@ from chassis.http import problems
 from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened
 from contracts.types import Campaign, Uuid
-from enrollment.api import bodies
+from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, opened_campaign
 from enrollment.api.documented import ETAG
 from enrollment.recordings import decisions, store
@@ -31,7 +31,7 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
 
 
 def _reading(routes: APIRouter, pool: Pool) -> None:
-    @routes.get("/submissions/{submission_id}", response_model=bodies.SubmissionAnswer)
+    @routes.get("/submissions/{submission_id}", response_model=answers.SubmissionAnswer)
     async def get_submission(campaign: Campaign, submission_id: Uuid) -> Response:
         """What became of a submission; 404 until it is decided."""
         async with pool.acquire() as tx:
@@ -40,10 +40,10 @@ def _reading(routes: APIRouter, pool: Pool) -> None:
         if found is None:
             raise Problem(NOT_FOUND, "No such submission has been decided yet.")
         event, person_id = found
-        said = bodies.SubmissionAnswer(person_id=person_id, **event.model_dump(exclude={"campaign"}))
+        said = answers.SubmissionAnswer(person_id=person_id, **event.model_dump(exclude={"campaign"}))
         return _json(said, event.revision).response()
 
-    @routes.get("/recordings/{person_id}", response_model=bodies.PersonAnswer, responses={200: {"headers": ETAG}})
+    @routes.get("/recordings/{person_id}", response_model=answers.PersonAnswer, responses={200: {"headers": ETAG}})
     async def get_person(campaign: Campaign, person_id: Uuid) -> Response:
         """A person's state and submissions; nothing that says who it is."""
         key = (campaign, person_id)
@@ -57,7 +57,7 @@ def _reading(routes: APIRouter, pool: Pool) -> None:
 
 def _operations(routes: APIRouter, commands: Commands) -> None:
     documented: dict[str, Any] = {
-        "response_model": bodies.PersonAnswer,
+        "response_model": answers.PersonAnswer,
         "responses": {**problems(REFUSED, STALE_REVISION, INVALID, KEY_REUSED), 200: {"headers": ETAG}},
     }
 
@@ -119,7 +119,7 @@ async def _person(tx: Connection, known: Known) -> Answer:
     last = await store.last_revision(tx, (known.campaign, known.person_id))
     said = last or {"campaign": known.campaign, "person_id": known.person_id, "revision": 0, "counts": False}
     submissions = [
-        bodies.PersonSubmission(
+        answers.PersonSubmission(
             outcome=decided.decision.outcome,
             reason=decided.decision.reason,
             revision=decided.revision,
@@ -138,8 +138,8 @@ async def _person(tx: Connection, known: Known) -> Answer:
         for recording in sorted(known.person.recordings.values(), key=lambda r: (r.recorded_at, r.submission_id))
         for decided in [known.decided[recording.submission_id]]
     ]
-    return _json(bodies.PersonAnswer.model_validate({**said, "submissions": submissions}), known.revision)
+    return _json(answers.PersonAnswer.model_validate({**said, "submissions": submissions}), known.revision)
 
 
-def _json(said: bodies.SubmissionAnswer | bodies.PersonAnswer, revision: int) -> Answer:
+def _json(said: answers.SubmissionAnswer | answers.PersonAnswer, revision: int) -> Answer:
     return Answer(200, said.model_dump(mode="json", exclude_none=True), {"ETag": etag(revision)})
