@@ -40,7 +40,7 @@ check: $(INSTALLED) ## types, style, import rules, contracts
 	@$(PY) -m contracts.generate --check
 
 test-compose: $(INSTALLED) ## test docker-compose.yml (needs Docker)
-	@$(PY) -m pytest tests/compose
+	@$(PY) -m pytest -m compose tests/compose
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 
@@ -63,3 +63,5 @@ lock: ## resolve the dependencies again (needs uv)
 		$(PROJECTS) $(foreach d,contracts exactly-once chassis,--no-emit-package jemputbola-$(d)) -o locks/product.txt
 	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
 		$(PROJECTS) locks/dev.in -c locks/product.txt $(foreach d,contracts exactly-once chassis,--no-emit-package jemputbola-$(d)) -o locks/dev.txt
+	@echo hatchling | uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+		- -c locks/dev.txt -o compose/build.txt

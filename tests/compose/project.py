@@ -60,6 +60,8 @@ class Project:
     def down(self) -> None:
         """Removes everything, the images that were built for this name too."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local")
+        if replaced := self.ids("image"):  # by a later build
+            run("docker", "image", "rm", *replaced)
 
     def execute(self, service: str, *command: str) -> str:
         return self.compose("exec", "-T", service, *command)
