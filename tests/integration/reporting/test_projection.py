@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chassis.db import create_pool
 from contracts.recordings import Recording
 from exactly_once import Pool
-from reporting.app import SERVER
+from reporting.app import BATCHES
 from reporting.coverage import store as coverage
 from reporting.coverage.rules import Cell, fold
 from reporting.coverage.store import KNOWN, Window
@@ -31,7 +31,7 @@ INSTANTS = [START + timedelta(hours=number) for number in range(-1, 14)]
 
 @pytest.fixture
 async def pool(migrated: Database) -> AsyncIterator[Pool]:
-    async with create_pool(migrated.url, name="test", max_size=WRITERS, server_settings=SERVER) as made:
+    async with create_pool(migrated.url, name="test", max_size=WRITERS, server_settings=BATCHES) as made:
         yield made
 
 

@@ -1,0 +1,81 @@
+"""The verbs for whoever runs a service, as typed: positions, dead letters, floods."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from contracts.topics import RECORDINGS
+from exactly_once import KafkaSettings, Pool, Subscription
+from exactly_once.cli import Wiring, add_verbs
+from stack.postgres import Database
+from tests.ledger import consuming, count, ledger_consumer, recording, send, send_raw
+from tests.support import until
+
+NIK = "3573990101070001"
+
+
+@pytest.fixture
+def run(settings: KafkaSettings, database: Database):
+    """Runs a verb in a thread: it has an event loop of its own."""
+
+    async def subscribe(_: Pool) -> Sequence[Subscription]:
+        return [Subscription(RECORDINGS, count)]
+
+    app = typer.Typer()
+    add_verbs(app, lambda: Wiring(settings, database.url, subscribe))
+
+    async def runs(*words: str) -> Result:
+        return await asyncio.to_thread(CliRunner().invoke, app, list(words), terminal_width=200)
+
+    return runs
+
+
+async def test_positions(run, settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    await send(settings, [recording(number) for number in range(60)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 60 FROM exactly_once.position"))
+    shown = await run("position", "list")
+    assert shown.exit_code == 0
+    assert len(re.findall(r"│ recordings", shown.output)) == RECORDINGS.partitions
+    refused = await run("position", "accept", "recordings", "3", "--from", "9999", "--reason", "test")
+    assert refused.exit_code == 78
+    assert "--from is begin, end, or an offset from 0 to" in refused.output
+    done = await run("position", "accept", "recordings", "3", "--from", "begin", "--reason", "ticket 17")
+    assert done.output == "recordings/3 goes on from 0.\n"
+    assert await pool.fetchval("SELECT reason FROM exactly_once.position_decision") == "ticket 17"
+    assert (await run("position", "accept", "recordings", "3", "--from", "end")).exit_code == 2, "a reason is asked for"
+
+
+async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    assert (await run("dead-letters", "list")).output == "No dead letter is waiting.\n"
+    kind = ("ce_type", b"jemputbola.recording-completed.v1")
+    await send_raw(settings, f'{{"nik": "{NIK}"}}'.encode(), [kind])
+    await send_raw(settings, b"junk", [kind])
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT count(*) = 2 FROM exactly_once.dead_letter"))
+    listed = [json.loads(line) for line in (await run("dead-letters", "list", "--json")).output.splitlines()]
+    assert sorted(letter["reason"] for letter in listed) == ["malformed", "wrong_field"]
+    first = next(str(letter["id"]) for letter in listed if letter["reason"] == "wrong_field")
+    shown = (await run("dead-letters", "show", first)).output
+    assert NIK not in shown
+    assert f'value: {{"nik": "{"*" * 16}"}}' in shown
+    replayed = await run("dead-letters", "replay", "--all")
+    assert replayed.exit_code == 1
+    assert replayed.output.count("still bad") == 2
+    discarded = await run("dead-letters", "discard", first, "--reason", "a test device")
+    assert discarded.output == f"{first}: discarded\n"
+    assert (await run("dead-letters", "discard", first, "--reason", "again")).exit_code == 1
+    unknown = await run("dead-letters", "show", "4711")
+    assert (unknown.exit_code, unknown.output) == (1, "there is no dead letter 4711\n")
+
+
+async def test_provision_says_what_it_did(run) -> None:
+    assert (await run("provision")).output == ""
