@@ -159,7 +159,7 @@ class Kafka:
             shutil.rmtree(half_made, ignore_errors=True)
             config = self._configure(half_made, "format.properties")
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = program.command("kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", config)
+        command = program.command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", config)
         self._processes.run("kafka-format", command, "formatting its storage", cwd=self.folder, env=_environment())
         half_made.replace(self._data)
 

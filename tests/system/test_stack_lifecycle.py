@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+import stack.kafka
 from stack import LocalStack, StackError
+from stack.kafka import Kafka
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -303,3 +306,10 @@ def _lend_jars(cache: Path) -> None:
         (cache / "jars" / path.name).write_bytes(path.read_bytes())
     for path in [cache, *cache.rglob("*")]:
         os.chown(path, 65534, 65534)
+
+
+def test_a_cluster_id_may_begin_with_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 64 does, and the storage tool took it for an option."""
+    monkeypatch.setattr(stack.kafka.uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
+    with Kafka(tmp_path) as kafka:
+        assert kafka.alive
