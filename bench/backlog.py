@@ -22,7 +22,7 @@ SCHOOLS = 500
 BEGIN = datetime(2024, 9, 19, 1, tzinfo=UTC)
 
 
-def setting() -> list[Event]:
+def setting(schools: int = SCHOOLS) -> list[Event]:
     """The campaign and its schools."""
     campaign = CampaignOpened(
         campaign=CAMPAIGN,
@@ -49,7 +49,7 @@ def setting() -> list[Event]:
                 kecamatan="Klojen",
                 invented=True,
             )
-            for number in range(SCHOOLS)
+            for number in range(schools)
         ),
     ]
 
@@ -68,7 +68,7 @@ def events(seed: int = 1) -> Iterator[Recording]:
             yield event(person, revision)
 
 
-def event(person: int, revision: int) -> Recording:
+def event(person: int, revision: int, schools: int = SCHOOLS) -> Recording:
     """One revision, always the same."""
     dice = random.Random(person * 10 + revision)
     recorded_at = BEGIN + timedelta(days=dice.randrange(60), seconds=dice.randrange(20_000))
@@ -85,7 +85,7 @@ def event(person: int, revision: int) -> Recording:
         known_at=recorded_at + timedelta(hours=revision),
         counts=counts,
         cause="recorded" if counts else "voided",
-        group=f"npsn:{20_000_000 + dice.randrange(SCHOOLS)}",
+        group=f"npsn:{20_000_000 + dice.randrange(schools)}",
         domicile_regency="35.73" if dice.random() < 0.9 else "35.79",
         kind=dice.choice(["mpp", "office", "school_visit"]),
         recorded_at=recorded_at,

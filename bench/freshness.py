@@ -30,7 +30,7 @@ from stack import LocalStack
 from stack.ports import free_port
 
 MEDIAN_LIMIT_MS = 25.0
-FIRST = backlog.PERSONS * 2
+SCHOOLS = 51  # as many as the reference campaign has
 
 
 async def send(servers: str, rate: int, count: int, sent: dict[int, float]) -> None:
@@ -40,7 +40,7 @@ async def send(servers: str, rate: int, count: int, sent: dict[int, float]) -> N
         begun = time.monotonic()
         for number in range(count):
             await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()))
-            message = encode(backlog.event(FIRST + number, 1), "bench")
+            message = encode(backlog.event(number, 1, SCHOOLS), "bench")
             sent[number] = time.monotonic()
             await producer.send(RECORDINGS.name, message.value, key=message.key, headers=message.headers)
         await producer.flush()
@@ -60,11 +60,11 @@ async def read(url: str, count: int, sent: dict[int, float], waits: list[float])
 
 
 async def until_ready(url: str) -> None:
-    """Until the service says that it is."""
+    """Until the service knows the campaign."""
     async with httpx.AsyncClient() as http, asyncio.timeout(60):
         while True:
             try:
-                if (await http.get(f"{url}/health/ready")).status_code == 200:
+                if (await http.get(f"{url}/v1/campaigns/{backlog.CAMPAIGN}/coverage")).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -90,7 +90,7 @@ async def bench(rate: int, seconds: int) -> int:
             "REPORTING_LOG_LEVEL": "warning",
         }
         subprocess.run([sys.executable, "-m", "reporting", "migrate"], env=environment, check=True)
-        await backlog.produce(stack.bootstrap_servers, backlog.setting())
+        await backlog.produce(stack.bootstrap_servers, backlog.setting(SCHOOLS))
         service = subprocess.Popen([sys.executable, "-m", "reporting", "serve"], env=environment)
         try:
             url = f"http://127.0.0.1:{port}"

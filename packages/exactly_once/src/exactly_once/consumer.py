@@ -249,9 +249,10 @@ class Consumer:
         count = sum(len(run.records) for run in runs)
         async with self._pool.acquire() as tx, tx.transaction():
             await position.advance(tx, moves)
-            for topic, batch in batches.items():
-                await self._handlers[topic](tx, batch)
-                faults += batch.faults
+            # In the order of the subscriptions: two processes lock their rows in one order.
+            for topic in (name for name in self._handlers if name in batches):
+                await self._handlers[topic](tx, batches[topic])
+                faults += batches[topic].faults
             bad = self._indexes(runs, faults)
             self._flood.check(count, bad)
             if faults:

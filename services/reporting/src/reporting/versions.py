@@ -81,6 +81,22 @@ class Versions:
         )
         return [row["data"] for row in rows]
 
+    async def newest_field(
+        self, tx: Connection, campaign: str, field: str, known_at: datetime | None = None
+    ) -> dict[str, str]:
+        """One field, by id, of the highest revision of each fact of a campaign, as known at an instant (None: now)."""
+        rows = await tx.fetch(
+            f"""
+            SELECT DISTINCT ON (id) id, data ->> $3 AS field FROM {self.table}
+             WHERE campaign = $1 AND ($2::timestamptz IS NULL OR known_at <= $2)
+             ORDER BY id, revision DESC
+            """,  # noqa: S608
+            campaign,
+            known_at,
+            field,
+        )
+        return {row["id"]: row["field"] for row in rows}
+
     async def every(self, tx: Connection, campaign: str, known_at: datetime | None = None) -> list[dict[str, Any]]:
         """Every revision of every fact of a campaign, as known at an instant (None: now), ordered by id."""
         rows = await tx.fetch(

@@ -1,7 +1,6 @@
 """Puts a coverage answer together: who counts, which targets are in force, what the groups are called."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from itertools import accumulate
 from typing import Any
@@ -11,7 +10,7 @@ from reporting.coverage import rules, store
 from reporting.coverage.model import Coverage, DayRow, Domiciled, DomicileRow, GroupRow, KindRow, Total
 from reporting.coverage.store import By, Window
 from reporting.moment import Moment
-from reporting.schools.store import schools
+from reporting.schools.store import school_names
 from reporting.targets import rules as targets
 from reporting.targets.store import decisions
 
@@ -28,7 +27,7 @@ async def coverage(tx: Connection, moment: Moment, by: By = "group") -> Coverage
     domiciled = None
     if by == "group":
         later = await store.recorded_later_starts(tx, window, plan.later_starts)
-        rows = group_rows(plan, recorded | later, await schools(tx, slug, known_at))
+        rows = group_rows(plan, recorded | later, await school_names(tx, slug, known_at))
     elif by == "day":
         rows = day_rows(recorded)
     elif by == "kind":
@@ -58,23 +57,26 @@ def about(moment: Moment) -> dict[str, Any]:
 def total(plan: targets.Plan, recorded: int) -> Total:
     """The campaign's own line. Everybody who counts is in it, whatever the groups' own first days."""
     return Total(
-        **asdict(rules.line(plan.target, recorded)),
+        **rules.line(plan.target, recorded)._asdict(),
         allocated=plan.allocated,
         unallocated=plan.unallocated,
         counting_from=plan.counting_from,
     )
 
 
-def group_rows(
-    plan: targets.Plan, recorded: Mapping[str, int], schools: Mapping[str, Mapping[str, Any]]
-) -> list[GroupRow]:
+def group_rows(plan: targets.Plan, recorded: Mapping[str, int], names: Mapping[str, str]) -> list[GroupRow]:
     """A row for every group with a target in force or a recording, schools first, in the order of their ids."""
     groups = {group for group, n in recorded.items() if n} | set(plan.groups)
     rows = []
     for group in sorted(groups):
-        decision, school = plan.groups.get(group), schools.get(group.removeprefix("npsn:"))
+        decision = plan.groups.get(group)
         line = rules.line(None if decision is None else decision.value, recorded.get(group, 0))
-        rows.append(GroupRow(group=group, name=None if school is None else school["name"], **asdict(line)))
+        rows.append(
+            GroupRow(
+                group=group, name=names.get(group), target=line.target, recorded=line.recorded,
+                remaining=line.remaining, excess=line.excess, coverage=line.coverage,
+            )
+        )  # fmt: skip
     return rows
 
 

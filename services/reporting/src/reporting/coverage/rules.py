@@ -5,7 +5,6 @@ Events arrive twice, late and out of order: each carries a person's whole state,
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -21,8 +20,7 @@ class Cell(NamedTuple):
     domicile: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a coverage table. Without a target it is unknown what remains: never 0, never 100 %."""
 
     target: int | None

@@ -27,3 +27,8 @@ def campaign(slug: str, data: dict[str, Any] | None) -> Campaign:
 async def schools(tx: Connection, slug: str, known_at: datetime | None = None) -> dict[str, dict[str, Any]]:
     """The schools by NPSN, as the events say."""
     return {data["npsn"]: data for data in await SCHOOLS.newest(tx, slug, known_at)}
+
+
+async def school_names(tx: Connection, slug: str, known_at: datetime | None = None) -> dict[str, str]:
+    """What the schools' groups are called."""
+    return {f"npsn:{npsn}": name for npsn, name in (await SCHOOLS.newest_field(tx, slug, "name", known_at)).items()}
