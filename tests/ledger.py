@@ -17,7 +17,17 @@ from prometheus_client import CollectorRegistry
 from contracts.envelope import encode
 from contracts.recordings import Recording, RecordingCompleted
 from contracts.topics import RECORDINGS, Topic
-from exactly_once import Batch, Connection, Consumer, KafkaSettings, Relay, Subscription, migrations_dir
+from exactly_once import (
+    Batch,
+    Connection,
+    Consumer,
+    KafkaSettings,
+    OwnTopics,
+    Relay,
+    Subscription,
+    migrations_dir,
+    publish,
+)
 from exactly_once.metrics import Metrics
 from stack.postgres import Database
 
@@ -25,7 +35,9 @@ LEDGER = """
 CREATE TABLE ledger (person_id text PRIMARY KEY, revision int NOT NULL, applied int NOT NULL);
 CREATE TABLE total (n bigint NOT NULL);
 INSERT INTO total (n) VALUES (0);
+CREATE TABLE kept (campaign text, person_id uuid, revision int);
 """
+KEPT = {"person": ("kept", "person_id")}
 
 
 @pytest.fixture
@@ -110,6 +122,15 @@ async def send(settings: KafkaSettings, events: list[Recording]) -> None:
         await producer.flush()
 
 
+async def tell(tx: Any, events: list[Recording]) -> None:
+    """Decides and publishes, as an owner of facts does: what goes out is also kept."""
+    await tx.executemany(
+        "INSERT INTO kept VALUES ($1, $2::text::uuid, $3)",
+        [(event.campaign, event.person_id, event.revision) for event in events],
+    )
+    await publish(tx, events)
+
+
 @asynccontextmanager
 async def consuming(consumer: Consumer | Relay) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(consumer.run())
@@ -121,7 +142,11 @@ async def consuming(consumer: Consumer | Relay) -> AsyncIterator[asyncio.Task[No
 
 
 def ledger_consumer(
-    settings: KafkaSettings, pool: asyncpg.Pool, handler: Any = count, group: str = "ledger"
+    settings: KafkaSettings,
+    pool: asyncpg.Pool,
+    handler: Any = count,
+    group: str = "ledger",
+    own: OwnTopics | None = None,
 ) -> Consumer:
     return Consumer(
         settings,
@@ -129,6 +154,7 @@ def ledger_consumer(
         group=group,
         subscriptions=[Subscription(RECORDINGS, handler)],
         metrics=Metrics(CollectorRegistry()),
+        own=own,
     )
 
 

@@ -17,11 +17,13 @@ from contracts.generate import HOME
 from contracts.topics import CATALOGUE
 from enrollment.identity import store as sealing_keys
 from enrollment.identity.vault import Vault
+from exactly_once import Verdict
 from stack import LocalStack
 from tests.contract.keys import private_key
 from tests.contract.services import SERVICES, Service, service
 
 Example = dict[str, Any]
+TOPIC_BY_NAME = {topic.name: topic for topic in CATALOGUE}
 
 
 def examples() -> dict[str, Example]:
@@ -82,7 +84,9 @@ async def outcomes(enrollment: Service) -> set[str]:
 async def test_a_service_takes_every_example_of_the_topics_it_is_said_to_read(
     name: str, stack: LocalStack, topic_prefix: str
 ) -> None:
-    sent = await send(stack.bootstrap_servers, topic_prefix, examples().values())
+    owned = {topic.name for topic in CATALOGUE if topic.owner == name}
+    others = [record for record in examples().values() if record["topic"] not in owned]
+    sent = await send(stack.bootstrap_servers, topic_prefix, others)
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
             if name == "enrollment":
@@ -95,6 +99,27 @@ async def test_a_service_takes_every_example_of_the_topics_it_is_said_to_read(
             assert all(applied.values())
             if name == "enrollment":
                 assert await outcomes(running) == {"counted"}
+
+
+@pytest.mark.parametrize("name", ["enrollment", "scheduling"])
+async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_database(
+    name: str, stack: LocalStack, topic_prefix: str
+) -> None:
+    """Each of its examples, of every type it writes, is a revision that an empty database does not have."""
+    owned = [topic for topic in CATALOGUE if topic.owner == name]
+    told = [record for record in examples().values() if record["topic"] in {topic.name for topic in owned}]
+    assert {record["headers"]["ce_type"] for record in told} == {kind for topic in owned for kind in topic.by_type}
+    with stack.postgres.fresh_database(name) as database:
+        async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
+            (consumer,) = running.app.components["worker"]
+            await consumer._own.compare()
+            for record in told:
+                event = TOPIC_BY_NAME[record["topic"]].by_type[record["headers"]["ce_type"]]
+                async with running.pool.acquire() as tx:
+                    assert not await consumer._own.knows(tx, event.model_validate(record["value"]))
+            await send(stack.bootstrap_servers, topic_prefix, told[:1])
+            with pytest.raises(Verdict, match="restored from a backup"):
+                await consumer._own.compare()
 
 
 async def test_what_a_service_cannot_take_would_be_seen(stack: LocalStack, topic_prefix: str) -> None:

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from exactly_once import KafkaSettings, publish
+from exactly_once import KafkaSettings
 from stack.postgres import Database
 from tests.faults.worker import CONSUMER_STEPS, CRASHED, RELAY_STEPS
-from tests.ledger import consuming, ledger_consumer, recording, send, send_raw
+from tests.ledger import consuming, ledger_consumer, recording, send, send_raw, tell
 from tests.support import until
 
 RECORDS = 600
@@ -88,7 +88,7 @@ async def test_a_relay_that_dies_at_any_step_loses_nothing(
     step: str, settings: KafkaSettings, pool: asyncpg.Pool, database: Database
 ) -> None:
     async with pool.acquire() as tx, tx.transaction():
-        await publish(tx, [recording(number) for number in range(RECORDS)])
+        await tell(tx, [recording(number) for number in range(RECORDS)])
     await crashed(settings, database, "relay", step)
     async with worker(settings, database, "relay"):
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))

@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from contracts.progress import ProgressMade
 from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS
-from exactly_once import KafkaSettings, Relay, publish
+from exactly_once import KafkaSettings, OwnTopics, Relay, Verdict
 from exactly_once.metrics import Metrics
 from exactly_once.provision import provision
 from stack.kafka import Kafka
 from stack.postgres import Database, Postgres
 from tests.faults.test_crash_points import applied, worker
-from tests.ledger import consuming, ledger_consumer, prepared, recording, records_of, send
+from tests.ledger import KEPT, consuming, ledger_consumer, prepared, recording, records_of, send, tell
 from tests.support import kafka_settings, until
 
 
@@ -114,39 +114,37 @@ async def until_answers(pool: asyncpg.Pool) -> None:
 async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: Database, pool: asyncpg.Pool) -> None:
     settings = kafka_settings(own_kafka.bootstrap_servers)
     await provision(settings, CATALOGUE)
-    relay = Relay(
-        settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry())
-    )
+    relay = relay_of(settings, database, pool)
     async with consuming(ledger_consumer(settings, pool)), consuming(relay):
-        await tell(pool, range(300))
+        await tell_of(pool, range(300))
         await sum_is(pool, 300)
         own_kafka.kill()
-        await tell(pool, range(300, 600))
+        await tell_of(pool, range(300, 600))
         await asyncio.to_thread(own_kafka.start)
         await until(lambda: pool.fetchval("SELECT count(*) = 600 FROM ledger"), within=90)
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
 
 
-def relay_of(settings: KafkaSettings, database: Database) -> Relay:
-    metrics = Metrics(CollectorRegistry())
-    return Relay(settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=metrics)
+def relay_of(settings: KafkaSettings, database: Database, pool: asyncpg.Pool) -> Relay:
+    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+    return Relay(settings, database.url, source="enrollment", own=own, metrics=Metrics(CollectorRegistry()))
 
 
-async def tell(pool: asyncpg.Pool, numbers: range) -> None:
+async def tell_of(pool: asyncpg.Pool, numbers: range) -> None:
     async with pool.acquire() as tx, tx.transaction():
-        await publish(tx, [recording(number) for number in numbers])
+        await tell(tx, [recording(number) for number in numbers])
 
 
 async def test_a_frozen_relay_loses_its_lock(settings: KafkaSettings, pool: asyncpg.Pool, database: Database) -> None:
     async with worker(settings, database, "relay") as first:
-        await tell(pool, range(100))
+        await tell_of(pool, range(100))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
         async with worker(settings, database, "relay"):
             first.send_signal(signal.SIGSTOP)
-            await tell(pool, range(100, 200))
+            await tell_of(pool, range(100, 200))
             await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
             first.send_signal(signal.SIGCONT)
-            await tell(pool, range(200, 300))
+            await tell_of(pool, range(200, 300))
             await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
     async with consuming(ledger_consumer(settings, pool)):
         await until(lambda: pool.fetchval("SELECT count(*) = 300 FROM ledger"))
@@ -156,15 +154,34 @@ async def test_progress_never_promises_what_is_not_yet_published(
     settings: KafkaSettings, pool: asyncpg.Pool, database: Database
 ) -> None:
     """A decision under way holds `through` back, however long it takes and whoever commits in between."""
-    relay = Relay(
-        settings, database.url, source="enrollment", topics=[RECORDINGS], metrics=Metrics(CollectorRegistry())
-    )
+    relay = relay_of(settings, database, pool)
     async with consuming(relay), pool.acquire() as slow, slow.transaction():
         known_at = await slow.fetchval("SELECT clock_timestamp()")
-        await publish(slow, [recording(1, known_at=known_at)])
-        await tell(pool, range(2, 50))
+        await tell(slow, [recording(1, known_at=known_at)])
+        await tell_of(pool, range(2, 50))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
         said = await records_of(settings, PROGRESS, at_least=12)
     promised = [ProgressMade.model_validate_json(record.value) for record in said]
     assert promised
     assert all(progress.through < known_at for progress in promised)
+
+
+async def test_a_database_restored_from_a_backup_is_told_so(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """Its own topics know more than it does: neither relay nor consumer begins, and a person decides."""
+    async with consuming(relay_of(settings, database, pool)):
+        await tell_of(pool, range(100))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+    async with consuming(relay_of(settings, database, pool)) as untouched:
+        await tell_of(pool, range(100, 110))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        assert not untouched.done()
+    await pool.execute("DELETE FROM kept WHERE ctid = (SELECT max(ctid) FROM kept)")
+    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+    for component in (relay_of(settings, database, pool), ledger_consumer(settings, pool, own=own)):
+        async with consuming(component) as task:
+            await asyncio.wait([task], timeout=20)
+            with pytest.raises(Verdict, match="was it restored from a backup"):
+                task.result()
+    assert await pool.fetchval("SELECT n FROM total") == 0

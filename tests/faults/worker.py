@@ -20,9 +20,10 @@ from asyncpg.transaction import Transaction
 from prometheus_client import CollectorRegistry
 
 from contracts.topics import RECORDINGS
-from exactly_once import Batch, Connection, Consumer, Relay, Subscription, position
+from exactly_once import Batch, Connection, Consumer, OwnTopics, Relay, Subscription, position
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
+from tests.ledger import KEPT
 from tests.support import kafka_settings
 
 CONSUMER_STEPS = (
@@ -144,9 +145,9 @@ async def main() -> None:
     metrics = Metrics(CollectorRegistry())
     if sys.argv[1] == "relay":
         crash_around_relay()
-        await Relay(
-            settings, os.environ["DATABASE_URL"], source="enrollment", topics=[RECORDINGS], metrics=metrics
-        ).run()
+        async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=1) as pool:
+            own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+            await Relay(settings, os.environ["DATABASE_URL"], source="enrollment", own=own, metrics=metrics).run()
         return
     kind = OffsetsInKafka if sys.argv[1] == "broken-consumer" else Consumer
     crash_around_steps(kind)

@@ -6,6 +6,7 @@ from exactly_once.consumer import Consumer, Handler, Subscription
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.errors import Misconfigured, Verdict
 from exactly_once.outbox import publish
+from exactly_once.own_topics import OwnTopics
 from exactly_once.records import Batch, Connection, Pool, Received
 from exactly_once.relay import Relay
 from exactly_once.settings import KafkaSettings
@@ -18,6 +19,7 @@ __all__ = [
     "Handler",
     "KafkaSettings",
     "Misconfigured",
+    "OwnTopics",
     "Pool",
     "Received",
     "Relay",

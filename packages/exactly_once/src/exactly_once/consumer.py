@@ -21,6 +21,7 @@ from exactly_once.errors import Fenced, Gap, Verdict
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
+from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Move, Partition, Position
 from exactly_once.preflight import preflight
 from exactly_once.records import Batch, Connection, Fault, Pool, Received, Record, Undecodable, decoder, record_id
@@ -68,7 +69,10 @@ class Consumer:
         group: str,
         subscriptions: Sequence[Subscription],
         metrics: Metrics,
+        own: OwnTopics | None = None,
     ) -> None:
+        """`own`: what this service writes itself, compared with the database before anything is consumed."""
+        self._own = own
         self._settings = settings
         self._pool = pool
         self._prefix = settings.topic_prefix
@@ -117,6 +121,8 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
+        if self._own is not None:
+            await self._own.compare()
         lenient.install()
         async with self._log:
             await self._broker.start()

@@ -62,5 +62,25 @@ class Log:
             records = await asyncio.gather(*(self._consumer.getone(named) for named in wanted))
         return dict(zip(offsets, records, strict=True))
 
+    async def tail(self, partitions: Sequence[Partition], count: int) -> dict[Partition, list[Record]]:
+        """The last records of each partition, `count` at most. Raises TimeoutError and aiokafka's errors."""
+        bounds = await self.bounds(partitions)
+        wanted = {self._named(place): place for place, (begin, end) in bounds.items() if end > begin}
+        found: dict[Partition, list[Record]] = {place: [] for place in wanted.values()}
+        if not wanted:
+            return found
+        async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
+            self._consumer.assign(list(wanted))
+            for named, place in wanted.items():
+                self._consumer.seek(named, max(bounds[place][0], bounds[place][1] - count))
+            open_ends = set(wanted)
+            while open_ends:
+                for named, records in (await self._consumer.getmany(*open_ends, timeout_ms=1000)).items():
+                    found[wanted[named]] += records
+                open_ends = {
+                    named for named in open_ends if await self._consumer.position(named) < bounds[wanted[named]][1]
+                }
+        return found
+
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition[0], partition[1])

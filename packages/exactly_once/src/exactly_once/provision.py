@@ -37,7 +37,7 @@ async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[st
     """
     done: list[str] = []
     async with admin(settings) as client:
-        there = await _described(client, settings, topics)
+        there = await described(client, settings, topics)
         missing = [topic for topic in topics if topic.name not in there]
         if missing:
             answer = await client.create_topics(
@@ -89,7 +89,7 @@ async def _until_as_said(client: AIOKafkaAdminClient, settings: KafkaSettings, t
 
 
 async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
-    there = await _described(client, settings, topics)
+    there = await described(client, settings, topics)
     lines = [f"topic {topic.name} is missing" for topic in topics if topic.name not in there]
     lines += [
         f"topic {topic.name} has {there[topic.name]} of {topic.partitions} partitions"
@@ -103,7 +103,7 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
     return lines
 
 
-async def _described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, int]:
+async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, int]:
     """The topics that exist, with their number of partitions."""
     wanted = {settings.topic_prefix + topic.name: topic.name for topic in topics}
     found = await client.describe_topics(list(wanted))

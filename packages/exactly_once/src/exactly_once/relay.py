@@ -16,10 +16,11 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.envelope import encode
 from contracts.progress import ProgressMade
-from contracts.topics import PROGRESS, Topic
+from contracts.topics import PROGRESS
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.outbox import CHANNEL
+from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
 from exactly_once.settings import KafkaSettings
@@ -36,12 +37,13 @@ class Relay:
     name = "relay"
 
     def __init__(
-        self, settings: KafkaSettings, database_url: str, *, source: str, topics: Sequence[Topic], metrics: Metrics
+        self, settings: KafkaSettings, database_url: str, *, source: str, own: OwnTopics, metrics: Metrics
     ) -> None:
         self._settings = settings
         self._database_url = database_url
         self._source = source
-        self._topics = list(topics)
+        self._own = own
+        self._topics = own.topics
         self._metrics = metrics
         self._partition = DefaultPartitioner()
         self._trouble: str | None = "not started"
@@ -51,8 +53,9 @@ class Relay:
         return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
 
     async def run(self) -> None:
-        """Competes for the lock and publishes while it has it, until cancelled. Raises Misconfigured at the start."""
+        """Competes for the lock and publishes while it has it, until cancelled. Raises what stops a process."""
         await preflight(self._settings, [*self._topics, PROGRESS])
+        await self._own.compare()
         attempt = 0
         while True:
             try:

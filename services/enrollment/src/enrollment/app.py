@@ -21,7 +21,7 @@ from enrollment.consume import subscriptions
 from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
-from exactly_once import Consumer, DeadLetters, Pool, Relay, Subscription
+from exactly_once import Consumer, DeadLetters, OwnTopics, Pool, Relay, Subscription
 from exactly_once.metrics import Metrics
 
 NAME: Final = "enrollment"
@@ -30,6 +30,17 @@ MIGRATIONS: Final = (
     Source("exactly_once", exactly_once.migrations_dir()),
     Source(NAME, Path(__file__).parents[2] / "migrations"),
 )
+
+
+# Where every revision that this service has published is kept.
+KEPT: Final = {
+    "person": ("enrollment.person_revision", "person_id"),
+    "submission": ("enrollment.decision", "submission_id"),
+    "target": ("enrollment.target_revision", "scope"),
+    "statement": ("enrollment.statement_revision", "statement_id"),
+    "campaign": ("enrollment.campaign_revision", "campaign"),
+    "school": ("enrollment.school_revision", "npsn"),
+}
 
 
 def build(settings: Settings) -> App:
@@ -48,6 +59,7 @@ def build(settings: Settings) -> App:
     subscribed = subscriptions(vault, keys, registry)
     letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
     commands = Commands(pool)
+    own = OwnTopics(settings, pool, [RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS], KEPT)
 
     http = create_app("Jemput Bola: enrollment", version=version("jemputbola-enrollment"), registry=registry)
     http.include_router(campaigns.router(pool, commands))
@@ -59,16 +71,8 @@ def build(settings: Settings) -> App:
         settings,
         components={
             "api": [keys, HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics)],
-            "relay": [
-                Relay(
-                    settings,
-                    settings.dsn,
-                    source=NAME,
-                    topics=[RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS],
-                    metrics=metrics,
-                )
-            ],
+            "worker": [Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)],
+            "relay": [Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],

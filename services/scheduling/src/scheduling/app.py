@@ -12,7 +12,7 @@ from chassis.metrics import new_registry
 from chassis.migrate import Source
 from chassis.run import App, HttpServer
 from contracts.topics import SCHOOLS, VISITS
-from exactly_once import Consumer, Relay, Subscription
+from exactly_once import Consumer, OwnTopics, Relay, Subscription
 from exactly_once.metrics import Metrics
 from scheduling import api
 from scheduling.consume import on_schools
@@ -36,12 +36,13 @@ def build(settings: Settings) -> App:
     metrics = Metrics(registry)
     http = create_app("Jemput Bola: scheduling", version=version("jemputbola-scheduling"), registry=registry)
     http.include_router(api.router(pool))
+    own = OwnTopics(settings, pool, [VISITS], {"visit": ("visit_version", "visit_id")})
     return App(
         settings,
         components={
             "api": [HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics)],
-            "relay": [Relay(settings, settings.dsn, source=NAME, topics=[VISITS], metrics=metrics)],
+            "worker": [Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics, own=own)],
+            "relay": [Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],
