@@ -14,7 +14,7 @@ from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS, TARGETS
 from exactly_once import KafkaSettings, Misconfigured
 from exactly_once.preflight import preflight
 from exactly_once.provision import admin, differences, provision
-from tests.support import kafka_settings
+from tests.support import kafka_settings, until
 
 
 async def test_every_topic_is_as_the_catalogue_says(settings: KafkaSettings) -> None:
@@ -44,7 +44,8 @@ async def test_what_was_changed_by_hand_is_put_right(settings: KafkaSettings) ->
         await client.alter_configs(
             [ConfigResource(ConfigResourceType.TOPIC, name, {**RECORDINGS.config, "retention.ms": "1000"})]
         )
-    assert await differences(settings, [RECORDINGS]) == ["topic recordings has retention.ms=1000, not -1"]
+    said = await until(lambda: differences(settings, [RECORDINGS]))
+    assert said == ["topic recordings has retention.ms=1000, not -1"]
     assert await provision(settings, [RECORDINGS]) == ["recordings: configured retention.ms"]
     assert await differences(settings, [RECORDINGS]) == []
 
