@@ -6,14 +6,16 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from chassis.db import SILENCE
 from contracts.progress import ProgressMade
 from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS
-from exactly_once import KafkaSettings, OwnTopics, Relay, Verdict
+from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay, Verdict
 from exactly_once.metrics import Metrics
 from exactly_once.provision import provision
 from stack.kafka import Kafka
@@ -73,6 +75,53 @@ async def test_two_owners_of_one_partition_at_once(settings: KafkaSettings, pool
     async with consuming(first), consuming(second):
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 3000 FROM exactly_once.position"))
     assert await applied(pool) == (3000, 0)
+
+
+async def test_an_owner_that_goes_silent_in_the_middle_of_a_transaction(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """It holds the row of one position; the server ends its session, and meanwhile others read their positions."""
+    await send(settings, [recording(number) for number in range(60)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await sum_is(pool, 60)
+    limit = {"idle_in_transaction_session_timeout": SILENCE["idle_in_transaction_session_timeout"]}
+    silent = await asyncpg.connect(database.url, server_settings=limit)
+    await silent.execute("BEGIN; UPDATE exactly_once.position SET next_offset = 4711 WHERE partition = 2")
+    await send(settings, [recording(number) for number in range(60, 120)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await sum_is(pool, 120)
+    silent.terminate()
+    assert await applied(pool) == (120, 0)
+
+
+async def test_a_batch_that_fails_again_and_again_is_said_and_not_hurried(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """A table that is missing is no record's fault: it waits, says so, and goes on once the table is there."""
+    tries = 0
+
+    async def handle(tx: Connection, batch: Batch[Any]) -> None:
+        nonlocal tries
+        tries += 1
+        await tx.execute("INSERT INTO not_yet SELECT $1", len(batch))
+
+    await send(settings, [recording(1)])
+    consumer = ledger_consumer(settings, pool, handle)
+    async with consuming(consumer):
+
+        async def said() -> bool:
+            return any("again and again: UndefinedTableError" in line for line in consumer.problems())
+
+        await until(said)
+        before = tries
+        owner = await asyncpg.connect(database.owner_url)
+        await owner.execute("SELECT pg_sleep(1)")
+        assert tries - before < 8
+        await owner.execute("CREATE TABLE not_yet (n int)")
+        await until(lambda: owner.fetchval("SELECT sum(n) = 1 FROM not_yet"))
+        await owner.close()
+        await until(lambda: is_ready(consumer))
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 0
 
 
 async def test_the_database_goes_and_comes_back(stack: object, settings: KafkaSettings, own_postgres: Postgres) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from contracts.envelope import encode
@@ -96,6 +97,29 @@ async def test_the_record_that_the_handler_cannot_take_stands_alone(
     async with consuming(ledger_consumer(settings, pool, handle)):
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 200 FROM exactly_once.position"))
     assert await pool.fetchval("SELECT n FROM total") == 199
+    assert await pool.fetchval("SELECT array_agg(reason) FROM exactly_once.dead_letter") == ["refused"]
+
+
+async def test_holes_in_the_log_and_a_bad_record(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """A producer's transactions leave markers between the records: halving must not stumble over the holes."""
+
+    async def handle(tx: Connection, batch: Batch[Any]) -> None:
+        await count(tx, batch)
+        revisions = [received.event.revision for received in batch]
+        await tx.fetch("SELECT 100 / (revision - 7) FROM unnest($1::int[]) AS revision", revisions)
+
+    topic = settings.topic_prefix + RECORDINGS.name
+    transactional = settings.topic_prefix + "counter"
+    async with AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, transactional_id=transactional
+    ) as producer:
+        for part in range(4):
+            async with producer.transaction():
+                for number in range(part * 10, part * 10 + 10):
+                    message = encode(recording(number, revision=7 if number == 15 else 1), "test")
+                    await producer.send(topic, message.value, key=message.key, headers=message.headers, partition=3)
+    async with consuming(ledger_consumer(settings, pool, handle)):
+        await until(lambda: pool.fetchval("SELECT n = 39 FROM total"))
     assert await pool.fetchval("SELECT array_agg(reason) FROM exactly_once.dead_letter") == ["refused"]
 
 

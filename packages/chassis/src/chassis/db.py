@@ -16,6 +16,9 @@ from chassis.stop import CONFIGURATION, Stop
 
 log = structlog.get_logger(__name__)
 
+# A process that is frozen or cut off in the middle of a transaction must not hold its locks for hours.
+SILENCE: Final = {"idle_in_transaction_session_timeout": "10000", "tcp_user_timeout": "10000"}  # milliseconds
+
 _AWAY: Final = (
     OSError,
     TimeoutError,
@@ -107,7 +110,7 @@ def create_pool(
         init=prepare,
         command_timeout=command_timeout,
         timeout=5.0,
-        server_settings={"application_name": name, "timezone": "UTC", **(server_settings or {})},
+        server_settings={"application_name": name, "timezone": "UTC", **SILENCE, **(server_settings or {})},
         **connect,
     )
 

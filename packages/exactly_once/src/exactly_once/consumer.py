@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,9 +15,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from exactly_once import guard, lenient, position
+from exactly_once import guard, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import Fenced, Gap, Verdict
+from exactly_once.errors import Gap, Verdict, in_a_line, is_of_the_world
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
@@ -55,6 +55,11 @@ class Run:
         """Where the partition goes on."""
         return int(self.last.offset) + 1
 
+    def holes(self, expected: int) -> set[tuple[int, int]]:
+        """From where to where offsets are missing, before the first record and between any two."""
+        offsets = [expected - 1, *(record.offset for record in self.records)]
+        return {(before + 1, after) for before, after in pairwise(offsets) if after != before + 1}
+
 
 class Consumer:
     """Applies the events of some topics to one database. More processes of one group share the partitions."""
@@ -86,8 +91,10 @@ class Consumer:
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
         self._expected: dict[Partition, int] = {}
         self._passed: dict[Partition, int] = {}
-        self._gaps: dict[Partition, tuple[int, int, int]] = {}
+        self._holes: dict[Partition, set[tuple[int, int]]] = {}
+        self._failures = 0
         self._trouble: str | None = "not started"
+        self._blind: str | None = None
         self._failed: asyncio.Future[None] = asyncio.Future()
         self._broker = KafkaBroker(
             settings.kafka_bootstrap_servers,
@@ -116,14 +123,13 @@ class Consumer:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
-        return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
+        return [f"{self.name}: {said}" for said in (self._trouble, self._blind) if said is not None]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
         if self._own is not None:
             await self._own.compare()
-        lenient.install()
         async with self._log:
             await self._broker.start()
             try:
@@ -137,9 +143,13 @@ class Consumer:
             if done:
                 self._failed.result()
             try:
-                await self._compare(self._assigned())
+                verified = await self._compare(self._assigned())
+                async with self._pool.acquire() as connection:
+                    await position.anchor(connection, [found for found in verified if found.last_id is not None])
+                self._blind = None
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                logger.warning("the position guard could not look: %s", _line(error))
+                self._blind = f"the position guard cannot look: {in_a_line(error)}"
+                logger.warning(self._blind)
 
     async def _compare(self, partitions: Iterable[Partition]) -> list[Position]:
         """Asks the guard about these partitions; raises its Verdict."""
@@ -149,8 +159,6 @@ class Consumer:
             return []
         for (topic, partition), behind in (await guard.check(self._log, positions, self._compacted)).items():
             self._metrics.lag.labels(topic, partition).set(behind)
-        async with self._pool.acquire() as connection:
-            await position.anchor(connection, [found for found in positions if found.last_id is not None])
         return positions
 
     async def assigned(self, partitions: set[TopicPartition]) -> None:
@@ -180,7 +188,7 @@ class Consumer:
                 self._fail(verdict)
                 return
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                self._trouble = f"waiting for the database or the broker: {_line(error)}"
+                self._trouble = f"waiting for the database or the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
         consumer = self._subscriber.consumer
@@ -204,8 +212,12 @@ class Consumer:
             if self._failed.done():
                 return
             self._metrics.retries.labels(type(error).__name__).inc()
-            logger.warning("a batch begins again: %s", _line(error))
+            logger.warning("a batch begins again: %s", in_a_line(error))
             await self._seek(self._assigned())
+            self._failures += 1
+            if self._failures > 1:
+                self._trouble = f"a batch fails again and again: {in_a_line(error)}"
+                await asyncio.sleep(BACK_OFF[min(self._failures - 2, len(BACK_OFF) - 1)])
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
@@ -215,11 +227,11 @@ class Consumer:
         try:
             await self._commit(runs)
         except Exception as error:
-            if _is_of_the_world(error):
+            if is_of_the_world(error):
                 raise
             fresh = [record for run in runs for record in run.records]
             if len(fresh) == 1:
-                await self._commit(runs, Fault(fresh[0], "refused", _line(error)))
+                await self._commit(runs, Fault(fresh[0], "refused", in_a_line(error)))
                 return
             half = len(fresh) // 2
             await self._apply(fresh[:half])
@@ -228,7 +240,7 @@ class Consumer:
     def _fresh(self, records: Sequence[Record]) -> list[Run]:
         """The records by partition, without those that are applied. Raises Gap where offsets are missing.
 
-        Compaction and the markers of a producer's transactions leave gaps; so would a client that lost records. A gap
+        Compaction and the markers of a producer's transactions leave holes; so would a client that lost records. A hole
         is believed once the log has shown it twice.
         """
         runs = []
@@ -239,9 +251,10 @@ class Consumer:
             if run.records:
                 runs.append(run)
             if run.records and run.next_offset - expected != len(run.records) and run.topic not in self._compacted:
-                gap = (expected, run.next_offset, len(run.records))
-                if self._gaps.get(partition) != gap:
-                    self._gaps[partition] = gap
+                holes = run.holes(expected)
+                seen = {hole for hole in self._holes.get(partition, ()) if hole[1] > expected}
+                self._holes[partition] = seen | holes
+                if not holes <= seen:
                     raise Gap
         return runs
 
@@ -265,6 +278,7 @@ class Consumer:
                 await self._dead_letters.write(tx, faults)
         for move in moves:
             self._expected[move.topic, move.partition] = move.next_offset
+        self._failures, self._trouble = 0, None
         self._flood.accept(count, bad)
         self._count(runs, faults)
 
@@ -342,19 +356,3 @@ async def _as_it_came(records: tuple[Record, ...]) -> KafkaMessage:
 
 async def _the_records(message: KafkaMessage) -> Any:
     return message.raw_message
-
-
-def _is_of_the_world(error: Exception) -> bool:
-    """Trouble that no single record has made: the batch is begun again, for as long as it takes."""
-    if isinstance(error, asyncpg.PostgresError):
-        return not (error.sqlstate or "").startswith(("22", "23"))
-    if isinstance(error, asyncpg.InterfaceError):
-        return not isinstance(error, ValueError)
-    return isinstance(error, Fenced | Gap | Verdict | OSError | TimeoutError | KafkaError | MemoryError)
-
-
-def _line(error: BaseException) -> str:
-    """The kind of an error and, where no input can be in it, its words."""
-    if isinstance(error, asyncpg.PostgresError):
-        return f"{type(error).__name__} ({error.sqlstate})"
-    return type(error).__name__

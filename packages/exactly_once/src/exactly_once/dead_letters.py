@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord
 from cryptography.fernet import Fernet
 
 from contracts.topics import Topic
+from exactly_once.errors import in_a_line, is_of_the_world
 from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
 
 Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
@@ -128,6 +129,10 @@ class DeadLetters:
             faults = batch.faults
         except Undecodable as error:
             faults = [Fault(record, error.reason, error.detail)]
+        except Exception as error:
+            if is_of_the_world(error):
+                raise
+            faults = [Fault(record, "refused", in_a_line(error))]
         if faults:
             await tx.execute(
                 "UPDATE exactly_once.dead_letter SET reason = $2, detail = $3 WHERE id = $1",
@@ -151,7 +156,7 @@ class DeadLetters:
         await tx.execute(
             """
             UPDATE exactly_once.dead_letter SET status = $2, closed_why = $3, closed_at = clock_timestamp()
-             WHERE id = $1
+             WHERE id = $1 AND status = 'waiting'
             """,
             letter_id,
             status,

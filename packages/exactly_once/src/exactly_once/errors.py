@@ -1,4 +1,7 @@
-"""What stops a process: each has the exit code, and the line that says why."""
+"""What stops a process, what begins a batch again, and what makes a record bad: told apart here."""
+
+import asyncpg
+from aiokafka.errors import KafkaError
 
 
 class StopError(Exception):
@@ -30,3 +33,19 @@ class Gap(Exception):
 
 class Fenced(Exception):
     """Another owner of a partition moved its position first: nothing of this batch may be committed."""
+
+
+def is_of_the_world(error: Exception) -> bool:
+    """Trouble that no single record has made: the batch is begun again, for as long as it takes."""
+    if isinstance(error, asyncpg.PostgresError):
+        return not (error.sqlstate or "").startswith(("22", "23"))
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)
+    return isinstance(error, Fenced | Gap | Verdict | OSError | TimeoutError | KafkaError | MemoryError)
+
+
+def in_a_line(error: BaseException) -> str:
+    """The kind of an error: its words may hold input."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{type(error).__name__} ({error.sqlstate})"
+    return type(error).__name__

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from exactly_once import lenient
 from exactly_once.position import Partition
 from exactly_once.records import Record
 
@@ -23,6 +24,7 @@ class Log:
         self._consumer: AIOKafkaConsumer
 
     async def __aenter__(self) -> Self:
+        lenient.install()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             group_id=None,
@@ -52,15 +54,14 @@ class Log:
 
     async def first_from(self, offsets: Mapping[Partition, int]) -> dict[Partition, Record]:
         """Of each partition the first record at this offset or, in a gap of the log, after it. Raises TimeoutError."""
-        wanted = {self._named(partition): offset for partition, offset in offsets.items()}
-        if not wanted:
-            return {}
-        async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
-            self._consumer.assign(list(wanted))
-            for named, offset in wanted.items():
+        records = {}
+        async with self._one_at_a_time:
+            for partition, offset in offsets.items():  # together, each would wait for the others' prefetch
+                named = self._named(partition)
+                self._consumer.assign([named])
                 self._consumer.seek(named, offset)
-            records = await asyncio.gather(*(self._consumer.getone(named) for named in wanted))
-        return dict(zip(offsets, records, strict=True))
+                records[partition] = await asyncio.wait_for(self._consumer.getone(named), ANSWER_WITHIN)
+        return records
 
     async def tail(self, partitions: Sequence[Partition], count: int) -> dict[Partition, list[Record]]:
         """The last records of each partition, `count` at most. Raises TimeoutError and aiokafka's errors."""

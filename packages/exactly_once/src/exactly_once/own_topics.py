@@ -1,11 +1,16 @@
 """Does the database still know all that its own topics say? One that was restored from a backup does not."""
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import asyncpg
+from aiokafka.errors import KafkaError
+
 from contracts.envelope import Fact
 from contracts.topics import Topic
-from exactly_once.errors import Verdict
+from exactly_once.errors import Verdict, in_a_line
 from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.provision import admin, described
@@ -14,6 +19,8 @@ from exactly_once.settings import KafkaSettings
 
 # A relay that was frozen may have repeated old records at the end: looks behind some of them.
 TAIL: Final = 50
+AGAIN_AFTER: Final = 1.0
+logger: Final = logging.getLogger(__name__)
 
 
 class OwnTopics:
@@ -30,8 +37,17 @@ class OwnTopics:
     async def compare(self) -> None:
         """Raises Verdict when the end of a topic tells of a revision that the database does not have.
 
-        To go on would decide the same submissions anew, under the same revisions and with other instants.
+        To go on would decide the same submissions anew, under the same revisions and with other instants. While the
+        broker or the database does not answer, it waits.
         """
+        while True:
+            try:
+                return await self._compare_all()
+            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                logger.warning("the own topics cannot be compared yet: %s", in_a_line(error))
+                await asyncio.sleep(AGAIN_AFTER)
+
+    async def _compare_all(self) -> None:
         async with admin(self._settings) as client:
             partitions = await described(client, self._settings, self.topics)
         async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:

@@ -28,6 +28,7 @@ from exactly_once.settings import KafkaSettings
 logger: Final = logging.getLogger(__name__)
 LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
 BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+END_WITHIN: Final = 3.0
 Row = asyncpg.Record
 
 
@@ -92,6 +93,12 @@ class Relay:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
 
+    async def _end(self, producer: AIOKafkaProducer) -> None:
+        """Stops the producer, which would wait for ever for what it cannot send: the rows are still in the outbox."""
+        stopping = asyncio.ensure_future(producer.stop())
+        await asyncio.wait([stopping], timeout=END_WITHIN)
+        stopping.cancel()
+
     async def _wait_for_lock(self, connection: "asyncpg.Connection[Row]") -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             self._trouble = None
@@ -109,7 +116,7 @@ class Relay:
             max_batch_size=512 * 1024,
             metadata_max_age_ms=10_000,
         )
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(self._end, producer)
         await asyncio.wait_for(producer.start(), self._settings.send_timeout)
         ends = await self._ends(producer)
         self._metrics.leads.set(1)
@@ -219,8 +226,12 @@ class Relay:
         """Tells readers that each partition holds, before these offsets, all that was known until `through`."""
         topic = self._settings.topic_prefix + PROGRESS.name
         async with asyncio.timeout(self._settings.send_timeout):
-            for (name, partition), end in sorted(ends.items()):
+            sent = []
+            # The highest first: a reader hears of a new partition before the others say that all is complete.
+            for (name, partition), end in sorted(ends.items(), reverse=True):
                 event = ProgressMade(topic=name, partition=partition, through=through, end_offset=end)
                 message = encode(event, self._source)
-                await producer.send(topic, message.value, key=message.key, headers=message.headers)
-            await producer.flush()
+                sent.append(await producer.send(topic, message.value, key=message.key, headers=message.headers))
+            await asyncio.wait(sent)
+        for future in sent:
+            future.result()
