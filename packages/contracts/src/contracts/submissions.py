@@ -13,7 +13,7 @@ Sealed = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_-]{64,4096}={0,2}$"),
     Field(
-        description="base64url (padding may be left out) of HPKE's enc and ciphertext, X25519-HKDF-SHA256 and AES-256-GCM."
+        description="base64url (padded or not) of HPKE's enc and ciphertext, X25519-HKDF-SHA256 and AES-256-GCM."
     ),
 ]
 
