@@ -12,9 +12,7 @@ from contracts.types import MOST, Campaign, Count, Group, Instant, Kind, Label, 
 Sealed = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_-]{64,4096}={0,2}$"),
-    Field(
-        description="base64url (padded or not) of HPKE's enc and ciphertext, X25519-HKDF-SHA256 and AES-256-GCM."
-    ),
+    Field(description="base64url (padded or not) of HPKE's enc and ciphertext, X25519-HKDF-SHA256 and AES-256-GCM."),
 ]
 
 
