@@ -23,6 +23,8 @@ async def test_jsonb_settings_and_the_wait_for_a_free_connection(database: Datab
         assert await pool.fetchval("SELECT $1::jsonb", {"a": [1, None]}) == {"a": [1, None]}
         assert await pool.fetchval("SHOW plan_cache_mode") == "force_custom_plan"
         assert await pool.fetchval("SHOW application_name") == "tiny"
+        # Who goes silent in the middle of a transaction loses its locks: see tests/faults/test_world.py.
+        assert await pool.fetchval("SHOW idle_in_transaction_session_timeout") == "10s"
         async with pool.acquire():
             with pytest.raises(TimeoutError):
                 await pool.fetchval("SELECT 1")

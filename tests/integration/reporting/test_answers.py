@@ -228,6 +228,18 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     await campaign.pool.execute("UPDATE exactly_once.position SET next_offset = 11")
     answer = await campaign.get("/coverage", **asked)
     assert (answer["final"], answer["complete_through"]) == (True, "2024-10-04T01:00:00Z")
+    # A fact that was set aside may be replayed, and then something known long ago is new.
+    await campaign.pool.execute(
+        """
+        INSERT INTO exactly_once.dead_letter
+               (topic, partition, "offset", logged_at, record_hash, reason, detail, sealed)
+        VALUES ('recordings', 0, 4711, now(), '', 'wrong_field', '', '')
+        """
+    )
+    answer = await campaign.get("/coverage", **asked)
+    assert (answer["final"], answer["complete_through"]) == (False, None)
+    await campaign.pool.execute("UPDATE exactly_once.dead_letter SET status = 'replayed'")
+    assert (await campaign.get("/coverage", **asked))["final"] is True
     await progress(campaign.pool, at(5), end_offset=11)
     assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
 
