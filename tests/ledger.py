@@ -132,13 +132,15 @@ async def tell(tx: Any, events: list[Recording]) -> None:
 
 
 @asynccontextmanager
-async def consuming(consumer: Consumer | Relay) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(consumer.run())
+async def consuming(component: Consumer | Relay | OwnTopics, *more: OwnTopics) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs the components; answers the task of the first."""
+    tasks = [asyncio.create_task(one.run()) for one in (component, *more)]
     try:
-        yield task
+        yield tasks[0]
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def ledger_consumer(
@@ -147,13 +149,15 @@ def ledger_consumer(
     handler: Any = count,
     group: str = "ledger",
     own: OwnTopics | None = None,
+    registry: CollectorRegistry | None = None,
+    kind: type[Consumer] = Consumer,
 ) -> Consumer:
-    return Consumer(
+    return kind(
         settings,
         pool,
         group=group,
         subscriptions=[Subscription(RECORDINGS, handler)],
-        metrics=Metrics(CollectorRegistry()),
+        metrics=Metrics(registry or CollectorRegistry()),
         own=own,
     )
 

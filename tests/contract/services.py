@@ -12,7 +12,7 @@ from chassis.migrate import migrate
 from chassis.run import App
 from exactly_once.dead_letters import DeadLetter, DeadLetters
 from stack.postgres import Database
-from tests.support import kafka_settings, until
+from tests.support import kafka_settings, until, vouch
 
 SERVICES = ("enrollment", "scheduling", "reporting")
 
@@ -71,7 +71,7 @@ async def service(name: str, database: Database, bootstrap_servers: str, topic_p
         master_key=urlsafe_b64encode(bytes(32)).decode(),  # enrollment's; the others ignore it
         **{key: getattr(kafka, key) for key in type(kafka).model_fields if key in kafka.model_fields_set},
     )
-    app = import_module(f"{name}.app").build(settings)
+    app = vouch(import_module(f"{name}.app").build(settings))
     await migrate(settings.owner_dsn, app.migrations)
     async with app:
         yield Service(name, app, settings)

@@ -111,15 +111,17 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
     assert {record["headers"]["ce_type"] for record in told} == {kind for topic in owned for kind in topic.by_type}
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
-            (consumer,) = running.app.components["worker"]
-            await consumer._own.compare()
+            own, _ = running.app.components["worker"]
+            async with running.pool.acquire() as tx:
+                await own.compare(tx)
             for record in told:
                 event = TOPIC_BY_NAME[record["topic"]].by_type[record["headers"]["ce_type"]]
                 async with running.pool.acquire() as tx:
-                    assert not await consumer._own.knows(tx, event.model_validate(record["value"]))
+                    assert not await own.knows(tx, event.model_validate(record["value"]))
             await send(stack.bootstrap_servers, topic_prefix, told[:1])
-            with pytest.raises(Verdict, match="restored from a backup"):
-                await consumer._own.compare()
+            async with running.pool.acquire() as tx:
+                with pytest.raises(Verdict, match="restored from a backup"):
+                    await own.compare(tx)
 
 
 async def test_what_a_service_cannot_take_would_be_seen(stack: LocalStack, topic_prefix: str) -> None:

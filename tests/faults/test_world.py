@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ from prometheus_client import CollectorRegistry
 from chassis.db import SILENCE
 from contracts.progress import ProgressMade
 from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS
-from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay, Verdict
+from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay, Verdict, decision_instant
 from exactly_once.consumer import BACK_OFF
 from exactly_once.metrics import Metrics
+from exactly_once.promise import known_through
 from exactly_once.provision import provision
 from stack.kafka import Kafka
 from stack.postgres import Database, Postgres
@@ -162,8 +166,7 @@ async def until_answers(pool: asyncpg.Pool) -> None:
 async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: Database, pool: asyncpg.Pool) -> None:
     settings = kafka_settings(own_kafka.bootstrap_servers)
     await provision(settings, CATALOGUE)
-    relay = relay_of(settings, database, pool)
-    async with consuming(ledger_consumer(settings, pool)), consuming(relay):
+    async with consuming(ledger_consumer(settings, pool)), relaying(settings, database, pool):
         await tell_of(pool, range(300))
         await sum_is(pool, 300)
         own_kafka.kill()
@@ -173,9 +176,17 @@ async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: D
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
 
 
-def relay_of(settings: KafkaSettings, database: Database, pool: asyncpg.Pool) -> Relay:
-    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
-    return Relay(settings, database.url, source="enrollment", own=own, metrics=Metrics(CollectorRegistry()))
+def own_topics(settings: KafkaSettings, pool: asyncpg.Pool) -> OwnTopics:
+    return OwnTopics(settings, pool, [RECORDINGS], KEPT)
+
+
+def relaying(
+    settings: KafkaSettings, database: Database, pool: asyncpg.Pool
+) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+    """Runs a relay, and beside it what compares its topics."""
+    own = own_topics(settings, pool)
+    metrics = Metrics(CollectorRegistry())
+    return consuming(Relay(settings, database.url, source="enrollment", own=own, metrics=metrics), own)
 
 
 async def tell_of(pool: asyncpg.Pool, numbers: range) -> None:
@@ -198,38 +209,189 @@ async def test_a_frozen_relay_loses_its_lock(settings: KafkaSettings, pool: asyn
         await until(lambda: pool.fetchval("SELECT count(*) = 300 FROM ledger"))
 
 
-async def test_progress_never_promises_what_is_not_yet_published(
-    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+async def test_a_relay_that_waits_for_a_slow_broker_keeps_its_lock(
+    own_kafka: Kafka, database: Database, pool: asyncpg.Pool
 ) -> None:
-    """A decision under way holds `through` back, however long it takes and whoever commits in between."""
-    relay = relay_of(settings, database, pool)
-    async with consuming(relay), pool.acquire() as slow, slow.transaction():
-        known_at = await slow.fetchval("SELECT clock_timestamp()")
-        await tell(slow, [recording(1, known_at=known_at)])
-        await tell_of(pool, range(2, 50))
+    """The broker is frozen for longer than a silent relay would keep the lock."""
+    settings = kafka_settings(own_kafka.bootstrap_servers, relay_idle_limit=1, send_timeout=30)
+    await provision(settings, CATALOGUE)
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(10))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
-        said = await records_of(settings, PROGRESS, at_least=12)
-    promised = [ProgressMade.model_validate_json(record.value) for record in said]
-    assert promised
-    assert all(progress.through < known_at for progress in promised)
+        leader = await pool.fetchval(LEADER)
+        began = await pool.fetchval("SELECT clock_timestamp()")
+        os.kill(own_kafka.pid, signal.SIGSTOP)
+        try:
+            await tell_of(pool, range(10, 20))
+            await until(lambda: pool.fetchval("SELECT clock_timestamp() > $1::timestamptz + interval '3 s'", began))
+        finally:
+            os.kill(own_kafka.pid, signal.SIGCONT)
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
+        assert await pool.fetchval(LEADER) == leader
+
+
+LEADER = """
+    SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+     WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1
+"""
+
+
+@pytest.mark.parametrize("role", ["runtime", "owner"])
+async def test_progress_never_promises_what_is_not_yet_published(
+    role: str, settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """A decision under way holds `through` back, however long it takes, whoever commits in between, whoever decides.
+
+    Of the owner's sessions the relay's role may not even see when they began.
+    """
+    slow = await asyncpg.connect(database.url if role == "runtime" else database.owner_url)
+    async with relaying(settings, database, pool):
+        async with slow.transaction():
+            known_at = await decision_instant(slow)
+            await tell(slow, [recording(1, known_at=known_at)])
+            await tell_of(pool, range(2, 50))
+            await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+            said = await records_of(settings, PROGRESS, at_least=12)
+        promised = [ProgressMade.model_validate_json(record.value) for record in said]
+        assert promised
+        assert all(progress.through < known_at for progress in promised)
+        # Once it is decided, the promise goes on.
+        last = len(said)
+        later = (await records_of(settings, PROGRESS, at_least=last + 12))[last + 6 :]
+        assert ProgressMade.model_validate_json(later[-1].value).through > known_at
+    await slow.close()
+
+
+async def test_what_is_decided_after_a_promise_is_known_later_even_if_the_clock_was_set_back(
+    pool: asyncpg.Pool,
+) -> None:
+    async with pool.acquire() as tx:
+        promised = await known_through(tx)
+        async with tx.transaction():
+            assert await decision_instant(tx) > promised
+        # The clock is set back by an hour: seen from there, the promise lies in the future.
+        promised = await tx.fetchval(
+            "UPDATE exactly_once.promise SET through = through + interval '1 hour' RETURNING through"
+        )
+        async with tx.transaction():
+            assert await decision_instant(tx) == promised + timedelta(microseconds=1)
+        assert await known_through(tx) == promised, "nothing is taken back"
 
 
 async def test_a_database_restored_from_a_backup_is_told_so(
     settings: KafkaSettings, pool: asyncpg.Pool, database: Database
 ) -> None:
     """Its own topics know more than it does: neither relay nor consumer begins, and a person decides."""
-    async with consuming(relay_of(settings, database, pool)):
+    async with relaying(settings, database, pool):
         await tell_of(pool, range(100))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
-    async with consuming(relay_of(settings, database, pool)) as untouched:
+    async with relaying(settings, database, pool) as untouched:
         await tell_of(pool, range(100, 110))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
         assert not untouched.done()
-    await pool.execute("DELETE FROM kept WHERE ctid = (SELECT max(ctid) FROM kept)")
-    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
-    for component in (relay_of(settings, database, pool), ledger_consumer(settings, pool, own=own)):
-        async with consuming(component) as task:
-            await asyncio.wait([task], timeout=20)
-            with pytest.raises(Verdict, match="was it restored from a backup"):
-                task.result()
+    await forget_one(pool)
+    own = own_topics(settings, pool)
+    consumer = ledger_consumer(settings, pool, own=own)
+    async with consuming(own) as compared, consuming(consumer), relaying(settings, database, pool):
+        await refused(compared)
+    assert not own.compared
     assert await pool.fetchval("SELECT n FROM total") == 0
+
+
+async def forget_one(pool: asyncpg.Pool) -> None:
+    """As a backup that lacks the last decision."""
+    await pool.execute("DELETE FROM kept WHERE ctid = (SELECT max(ctid) FROM kept)")
+
+
+async def refused(compared: asyncio.Task[None]) -> None:
+    await asyncio.wait([compared], timeout=20)
+    with pytest.raises(Verdict, match="was it restored from a backup"):
+        compared.result()
+
+
+async def test_a_database_that_comes_back_as_an_older_one_is_told_so(
+    stack: object, settings: KafkaSettings, own_postgres: Postgres
+) -> None:
+    """The server goes away, and what answers at its address afterwards lacks a decision that was published."""
+    database = own_postgres.make_fresh_database()
+    async with prepared(database) as pool:
+        own = own_topics(settings, pool)
+        async with consuming(own) as compared, relaying(settings, database, pool):
+            await tell_of(pool, range(100))
+            await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+            await until(lambda: answers(own))
+            await forget_one(pool)
+            own_postgres.kill()
+            await until(lambda: answers(own, False))
+            await asyncio.to_thread(own_postgres.start)
+            await refused(compared)
+
+
+async def answers(own: OwnTopics, compared: bool = True) -> bool:
+    return own.compared is compared
+
+
+async def test_positions_that_went_back_under_a_running_owner_of_facts(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """Somebody loads a backup into the running database: no connection is lost, but what was committed is gone."""
+    own = own_topics(settings, pool)
+    async with relaying(settings, database, pool), consuming(own) as compared:
+        await tell_of(pool, range(100))
+        async with consuming(ledger_consumer(settings, pool, own=own)):
+            await sum_is(pool, 100)
+            async with pool.acquire() as tx, tx.transaction():
+                await tx.execute("UPDATE exactly_once.position SET next_offset = next_offset / 2, last_offset = NULL")
+                await tx.execute("DELETE FROM kept")
+            await refused(compared)
+
+
+async def test_positions_that_went_back_under_a_running_reader(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """A reader has no facts of its own: it reads again what its database has forgotten, without being sent anything."""
+    await send(settings, [recording(number) for number in range(300)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await sum_is(pool, 300)
+        async with pool.acquire() as tx, tx.transaction():
+            await tx.execute(
+                "UPDATE exactly_once.position SET next_offset = 0, last_offset = NULL, anchor_offset = NULL"
+            )
+            await tx.execute("DELETE FROM ledger")
+            await tx.execute("UPDATE total SET n = 0")
+        await sum_is(pool, 300)
+    assert await applied(pool) == (300, 0)
+
+
+async def test_a_partition_that_stands_still_is_said(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    going_on = asyncio.Event()
+
+    async def handle(tx: Connection, batch: Batch[Any]) -> None:
+        await going_on.wait()
+
+    await send(settings, [recording(1)])
+    watchful = settings.model_copy(update={"guard_interval": 0.1, "stall_limit": 0.5})
+    consumer = ledger_consumer(watchful, pool, handle)
+    async with consuming(consumer):
+
+        async def said() -> bool:
+            return any("1 records wait, none was applied for" in line for line in consumer.problems())
+
+        await until(said)
+        going_on.set()
+        await until(lambda: is_ready(consumer))
+
+
+async def test_lag_is_told_by_the_owner_of_a_partition_alone(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    first, second = (ledger_consumer(settings, pool, registry=registry) for registry in registries)
+
+    async def told(*counts: int) -> bool:
+        lags = [
+            [sample for metric in one.collect() for sample in metric.samples if sample.name == "lag_records"]
+            for one in registries
+        ]
+        return [len(lag) for lag in lags] == list(counts)
+
+    async with consuming(first):
+        await until(lambda: told(6, 0))
+        async with consuming(second):
+            await until(lambda: told(3, 3))

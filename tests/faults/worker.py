@@ -97,7 +97,7 @@ class OffsetsInKafka(Consumer):
         self._trouble = None
 
     async def _compare(self, partitions: Any) -> Any:
-        return []
+        return {}
 
     async def _commit(self, runs: Any, known: Any = None) -> None:
         batches, faults = self._decode(runs)
@@ -147,7 +147,8 @@ async def main() -> None:
         crash_around_relay()
         async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=1) as pool:
             own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
-            await Relay(settings, os.environ["DATABASE_URL"], source="enrollment", own=own, metrics=metrics).run()
+            relay = Relay(settings, os.environ["DATABASE_URL"], source="enrollment", own=own, metrics=metrics)
+            await asyncio.gather(own.run(), relay.run())
         return
     kind = OffsetsInKafka if sys.argv[1] == "broken-consumer" else Consumer
     crash_around_steps(kind)

@@ -36,7 +36,7 @@ def enrollment_settings(stack: LocalStack, migrated: Database, topic_prefix: str
 @asynccontextmanager
 async def running(app: App, *roles: str) -> AsyncIterator[None]:
     """The parts of a process but its HTTP server, until the block ends."""
-    parts = [part for role in roles for part in app.components[role] if not isinstance(part, HttpServer)]  # type: ignore[index]
+    parts = [part for part in app.of(roles) if not isinstance(part, HttpServer)]  # type: ignore[arg-type]
     tasks = [asyncio.create_task(part.run()) for part in parts]
     try:
         await until(lambda: settled(parts, tasks))

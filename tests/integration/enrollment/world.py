@@ -30,6 +30,7 @@ from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
 from exactly_once import Batch, Received
+from tests.support import vouch
 
 CAMPAIGN = "malang-2024"
 WIB = ZoneInfo("Asia/Jakarta")
@@ -268,6 +269,7 @@ class World:
 @asynccontextmanager
 async def entered(app: App, settings: Settings) -> AsyncIterator[World]:
     """The service with its pool open; consumer and relay are not run."""
+    vouch(app)
     owner = await asyncpg.connect(settings.owner_dsn)
     transport = httpx.ASGITransport(app=app.http, raise_app_exceptions=True)
     try:

@@ -12,7 +12,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from contracts.envelope import encode
 from contracts.topics import RECORDINGS
-from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict
+from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict, flood
 from exactly_once.flood import FloodLimit
 from tests.ledger import consuming, count, ledger_consumer, producing, recording, send, send_raw
 from tests.support import until
@@ -192,11 +192,31 @@ async def test_a_flood_stops_the_consumer_before_the_batch_commits(settings: Kaf
         assert "flood" in consumer.problems()[0]
     assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 0
     end = await pool.fetchval("SELECT next_offset FROM exactly_once.position WHERE partition = 0")
-    await pool.execute("INSERT INTO exactly_once.flood_pass VALUES ('recordings', 0, $1, 'looked at')", end + 40)
+    async with pool.acquire() as tx, tx.transaction():
+        await flood.let_pass(tx, "recordings", 0, end + 40, "looked at")
     async with consuming(ledger_consumer(settings, pool)):
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 30 FROM exactly_once.position"))
     assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 20
     assert await pool.fetchval("SELECT n FROM total") == 10
+
+
+async def test_the_verdict_on_a_flood_stands_until_a_person_lets_it_pass(
+    settings: KafkaSettings, pool: asyncpg.Pool
+) -> None:
+    """A process that is started again counts from 0: without the verdict each start would set some more aside."""
+    for _ in range(25):
+        await send_raw(settings, b"junk", [TYPE], partition=0)
+    eager = settings.model_copy(update={"max_records": 10})
+    for _ in range(3):
+        async with consuming(ledger_consumer(eager, pool)) as task:
+            await asyncio.wait([task], timeout=20)
+            with pytest.raises(Verdict, match="flood of bad records: 20 in a row"):
+                task.result()
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 10
+    async with pool.acquire() as tx, tx.transaction():
+        await flood.let_pass(tx, "recordings", 0, 25, "looked at")
+    async with consuming(ledger_consumer(eager, pool)):
+        await until(lambda: pool.fetchval("SELECT count(*) = 25 FROM exactly_once.dead_letter"))
 
 
 def test_the_flood_limit_counts_across_batches() -> None:

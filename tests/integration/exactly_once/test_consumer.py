@@ -1,8 +1,16 @@
 """One batch, one transaction: what is on the topic is applied exactly once."""
 
-import asyncpg
+from __future__ import annotations
 
-from exactly_once import KafkaSettings
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from exactly_once import Batch, Connection, Consumer, KafkaSettings, position
+from exactly_once.errors import Fenced
+from exactly_once.position import Move
 from tests.ledger import consuming, ledger_consumer, recording, send
 from tests.support import until
 
@@ -14,3 +22,59 @@ async def test_every_record_is_applied_once(settings: KafkaSettings, pool: async
     assert await pool.fetchval("SELECT n FROM total") == 1000
     assert await pool.fetchval("SELECT count(*) FROM ledger WHERE applied <> 1") == 0
     assert await pool.fetchval("SELECT sum(next_offset) FROM exactly_once.position") == 1000
+
+
+async def test_positions_are_locked_in_one_order_by_everybody(pool: asyncpg.Pool) -> None:
+    """Who waits for the first position holds none of the others, whatever the order of the batch: nobody waits in a
+    circle."""
+    moves = [Move("recordings", partition, 0, 10, "id", 9) for partition in (1, 0)]
+    async with pool.acquire() as first, pool.acquire() as second, pool.acquire() as looking:
+        for partition in (1, 0):  # neither the table's order nor the batch's is the one to lock in
+            await position.load(first, [("recordings", partition)])
+        async with first.transaction():
+            await first.execute("SELECT FROM exactly_once.position WHERE partition = 0 FOR UPDATE")
+            waiting = asyncio.create_task(position.advance(second, moves))
+            await until(lambda: looking.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+            await first.execute("SELECT FROM exactly_once.position WHERE partition = 1 FOR UPDATE NOWAIT")
+        await waiting
+        assert await looking.fetchval("SELECT array_agg(next_offset) FROM exactly_once.position") == [10, 10]
+        with pytest.raises(Fenced):
+            await position.advance(second, moves)
+
+
+class Overtaken(Consumer):
+    """Another owner applies the partition just when this one has found that its record is bad."""
+
+    overtaken = False
+
+    async def _commit(self, runs: Any, known: Any = None) -> None:
+        try:
+            await super()._commit(runs, known)
+        except ZeroDivisionError:
+            if not self.overtaken:
+                self.overtaken = True
+                (run,) = runs
+                topic, partition = run.partition
+                async with self._pool.acquire() as tx, tx.transaction():
+                    await position.advance(tx, [Move(topic, partition, run.expected, run.next_offset + 1, "id", 1)])
+                    await tx.execute("UPDATE total SET n = n + 2")
+                await self._seek({run.partition})
+            raise
+
+
+async def test_a_position_never_goes_back(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """A rebalance in the middle of a bad record: what another owner has applied meanwhile is not applied again."""
+
+    async def handle(tx: Connection, batch: Batch[Any]) -> None:
+        for received in batch:
+            1 / (received.event.revision - 7)
+        await tx.execute("UPDATE total SET n = n + $1", len(batch))
+
+    people = [recording(number=1, revision=revision) for revision in (7, 1)]
+    eager = settings.model_copy(update={"max_records": 1})
+    await send(settings, people)
+    async with consuming(ledger_consumer(eager, pool, handle, kind=Overtaken)):
+        await send(settings, [recording(number=1, revision=2)])
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 3 FROM exactly_once.position"))
+    assert await pool.fetchval("SELECT n FROM total") == 3
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 0

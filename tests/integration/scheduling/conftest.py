@@ -23,6 +23,7 @@ from scheduling.app import MIGRATIONS, build
 from scheduling.consume import on_schools
 from scheduling.settings import Settings
 from stack.postgres import Database
+from tests.support import vouch
 
 KNOWN_AT: Final = "2024-11-01T09:00:00+07:00"
 REPLAYED: Final = "ujian-2024"
@@ -126,18 +127,15 @@ def visit(**changes: Any) -> dict[str, Any]:
 
 
 def parts(database: Database, **changes: Any) -> App:
-    return build(
-        Settings.model_validate(
-            {
-                "database_url": database.url,
-                "migration_database_url": database.owner_url,
-                "http_port": 0,
-                "kafka_bootstrap_servers": "127.0.0.1:1",
-                "dead_letter_key": Fernet.generate_key().decode(),
-                **changes,
-            }
-        )
-    )
+    settings = {
+        "database_url": database.url,
+        "migration_database_url": database.owner_url,
+        "http_port": 0,
+        "kafka_bootstrap_servers": "127.0.0.1:1",
+        "dead_letter_key": Fernet.generate_key().decode(),
+        **changes,
+    }
+    return vouch(build(Settings.model_validate(settings)))
 
 
 @pytest.fixture

@@ -35,8 +35,7 @@ async def serve(database: Database, port: Future[int], stop: Future[None]) -> No
     """The service on a real socket, with a campaign, until `stop`."""
     await migrate(database.owner_url, MIGRATIONS)
     app = parts(database)
-    [server] = app.components["api"]
-    assert isinstance(server, HttpServer)
+    server = next(part for part in app.components["api"] if isinstance(part, HttpServer))
     async with app:
         async with app.pools[0].acquire() as tx, tx.transaction():
             await on_schools(tx, Batch([received(event) for event in (opened(), *(listed(npsn) for npsn in NPSN))]))
@@ -72,7 +71,7 @@ def address(stack: LocalStack) -> Iterator[str]:
 
 def openapi() -> BaseSchema:
     app = create_app("scheduling", version="1")
-    app.include_router(api.router(None))  # type: ignore[arg-type]  (its document needs no database)
+    app.include_router(api.router(None, None))  # type: ignore[arg-type]  (its document needs no database)
     config = schemathesis.Config.from_dict({"checks": {"positive_data_acceptance": {"expected-statuses": EXPECTED}}})
     return schemathesis.openapi.from_dict(app.openapi(), config=config)
 

@@ -10,7 +10,7 @@ from asyncpg.pool import PoolConnectionProxy
 from fastapi import Header
 from starlette.responses import JSONResponse, Response
 
-from chassis.problems import KEY_REUSED, Problem
+from chassis.problems import KEY_REUSED, UNAVAILABLE, Problem
 
 Transaction = asyncpg.Connection | PoolConnectionProxy
 
@@ -57,6 +57,13 @@ def fingerprint(*parts: str | bytes) -> bytes:
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.digest()
+
+
+def require_compared(compared: bool) -> None:
+    """Raises Problem(UNAVAILABLE) unless the database is known to hold all that was published."""
+    if not compared:
+        detail = "The database is compared with what was published first. Try again in a moment."
+        raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "1"})
 
 
 async def idempotent(

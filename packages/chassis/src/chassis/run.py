@@ -52,7 +52,8 @@ class App:
 
     def of(self, roles: Sequence[Role]) -> list[Component]:
         """What a process with these roles runs."""
-        return [*(c for role in roles for c in self.components.get(role, ())), *(Probe(pool) for pool in self.pools)]
+        wanted = dict.fromkeys(c for role in roles for c in self.components.get(role, ()))  # each once
+        return [*wanted, *(Probe(pool) for pool in self.pools)]
 
     async def __aenter__(self) -> Self:
         for pool in self.pools:

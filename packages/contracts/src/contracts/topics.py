@@ -42,7 +42,13 @@ class Topic:
             "compression.type": "uncompressed",
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(1024 * 1024),
+            # A replica that lacks records never becomes the leader: rather no leader than a shorter log.
+            "unclean.leader.election.enable": "false",
         }
+
+    def config_for(self, replication_factor: int) -> dict[str, str]:
+        """The configuration on a cluster with so many replicas: one of them may be away, and no more."""
+        return {**self.config, "min.insync.replicas": str(max(replication_factor - 1, 1))}
 
 
 RECORDING_SUBMISSIONS: Final = Topic(

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.topics import CATALOGUE
-from exactly_once import position
+from exactly_once import flood, position
 from exactly_once.dead_letters import DeadLetter, DeadLetters, Subscription
 from exactly_once.errors import Misconfigured
 from exactly_once.log import Log
@@ -203,20 +203,8 @@ def _dead_letters(wire: Callable[[], Wiring]) -> typer.Typer:
         """Go on after a flood of bad records stopped the service: up to an offset they all become dead letters."""
 
         async def work() -> None:
-            async with _connected(wire()) as tx:
-                await tx.execute(
-                    """
-                    INSERT INTO exactly_once.flood_pass AS pass (topic, partition, until_offset, reason)
-                    VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (topic, partition) DO UPDATE
-                       SET (until_offset, reason, decided_at)
-                         = (excluded.until_offset, excluded.reason, clock_timestamp())
-                    """,
-                    topic,
-                    partition,
-                    until,
-                    why,
-                )
+            async with _connected(wire()) as tx, tx.transaction():
+                await flood.let_pass(tx, topic, partition, until, why)
             console.print(f"{topic}/{partition}: bad records before {until} are set aside without stopping.")
 
         _run(work())

@@ -15,17 +15,18 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from exactly_once import guard, position
+from exactly_once import flood, guard, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import Gap, Verdict, in_a_line, is_of_the_world
+from exactly_once.errors import Flood, Gap, Verdict, in_a_line, is_of_the_world
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Move, Partition, Position
 from exactly_once.preflight import preflight
-from exactly_once.records import Batch, Connection, Fault, Pool, Received, Record, Undecodable, decoder, record_id
+from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder, record_id
 from exactly_once.settings import KafkaSettings
+from exactly_once.stall import Stall
 
 __all__ = ["Consumer", "Handler", "Subscription"]
 
@@ -35,9 +36,10 @@ BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Records of one partition, in order."""
+    """Records of one partition, in order, that are new when its position is `expected`."""
 
     partition: Partition
+    expected: int
     records: list[Record]
 
     @property
@@ -55,9 +57,9 @@ class Run:
         """Where the partition goes on."""
         return int(self.last.offset) + 1
 
-    def holes(self, expected: int) -> set[tuple[int, int]]:
+    def holes(self) -> set[tuple[int, int]]:
         """From where to where offsets are missing, before the first record and between any two."""
-        offsets = [expected - 1, *(record.offset for record in self.records)]
+        offsets = [self.expected - 1, *(record.offset for record in self.records)]
         return {(before + 1, after) for before, after in pairwise(offsets) if after != before + 1}
 
 
@@ -76,7 +78,7 @@ class Consumer:
         metrics: Metrics,
         own: OwnTopics | None = None,
     ) -> None:
-        """`own`: what this service writes itself, compared with the database before anything is consumed."""
+        """`own`: a component beside this one; nothing is consumed unless it has compared what the service writes."""
         self._own = own
         self._settings = settings
         self._pool = pool
@@ -92,6 +94,8 @@ class Consumer:
         self._expected: dict[Partition, int] = {}
         self._passed: dict[Partition, int] = {}
         self._holes: dict[Partition, set[tuple[int, int]]] = {}
+        self._stall = Stall(settings.stall_limit)
+        self._in_hand = False
         self._failures = 0
         self._trouble: str | None = "not started"
         self._blind: str | None = None
@@ -123,13 +127,13 @@ class Consumer:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
-        return [f"{self.name}: {said}" for said in (self._trouble, self._blind) if said is not None]
+        return [f"{self.name}: {said}" for said in (self._trouble, self._blind, self._stall.said) if said is not None]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
-        if self._own is not None:
-            await self._own.compare()
+        async with self._pool.acquire() as connection:
+            await flood.check_dry(connection)
         async with self._log:
             await self._broker.start()
             try:
@@ -143,23 +147,47 @@ class Consumer:
             if done:
                 self._failed.result()
             try:
-                verified = await self._compare(self._assigned())
-                async with self._pool.acquire() as connection:
-                    await position.anchor(connection, [found for found in verified if found.last_id is not None])
+                await self._look()
                 self._blind = None
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._blind = f"the position guard cannot look: {in_a_line(error)}"
                 logger.warning(self._blind)
 
-    async def _compare(self, partitions: Iterable[Partition]) -> list[Position]:
-        """Asks the guard about these partitions; raises its Verdict."""
+    async def _look(self) -> None:
+        """What is to be looked at from time to time, whether records come or not."""
+        expected = dict(self._expected)
+        compared = await self._compare(self._assigned())
+        self._metrics.lag.clear()  # of a partition that was given away somebody else tells
+        for found, behind in compared.items():
+            if found.place in self._assigned():
+                self._metrics.lag.labels(*found.place).set(behind)
+        waiting = {
+            found.place: (found.next_offset, behind)
+            for found, behind in compared.items()
+            if behind and not await self._has_read_all(found, behind)
+        }
+        self._stall.look(waiting, asyncio.get_running_loop().time())
+        if any(found.next_offset < expected.get(found.place, 0) for found in compared):
+            await self._seek(self._assigned())
+        async with self._pool.acquire() as connection:
+            await position.anchor(connection, [found for found in compared if found.last_id is not None])
+
+    async def _has_read_all(self, found: Position, behind: int) -> bool:
+        """Whether nothing is left to read: a producer's transactions leave markers behind the last record."""
+        consumer = self._subscriber.consumer
+        if consumer is None or self._in_hand:
+            return False
+        named = TopicPartition(self._prefix + found.topic, found.partition)
+        return bool(await consumer.position(named) >= found.next_offset + behind)
+
+    async def _compare(self, partitions: Iterable[Partition]) -> dict[Position, int]:
+        """Asks the guard about these partitions: how many records each is behind. Raises its Verdict."""
         async with self._pool.acquire() as connection:
             positions = await position.load(connection, partitions)
         if not positions:
-            return []
-        for (topic, partition), behind in (await guard.check(self._log, positions, self._compacted)).items():
-            self._metrics.lag.labels(topic, partition).set(behind)
-        return positions
+            return {}
+        lag = await guard.check(self._log, positions, self._compacted)
+        return {found: lag[found.place] for found in positions}
 
     async def assigned(self, partitions: set[TopicPartition]) -> None:
         """Starts newly assigned partitions where the database says; called by the group's rebalance."""
@@ -180,9 +208,10 @@ class Consumer:
             try:
                 if compare:
                     await self._compare(wanted)
+                expected = dict(self._expected)  # before it is asked: what is committed meanwhile did not go back
                 async with self._pool.acquire() as connection:
                     positions = await position.load(connection, wanted)
-                    self._passed = await self._flood_passes(connection)
+                    self._passed = await flood.passes(connection)
                 break
             except Verdict as verdict:
                 self._fail(verdict)
@@ -191,12 +220,13 @@ class Consumer:
                 self._trouble = f"waiting for the database or the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+        if self._own is not None and any(found.next_offset < expected.get(found.place, 0) for found in positions):
+            self._own.doubt()  # what was committed is gone: this is an older database
         consumer = self._subscriber.consumer
         assigned = self._assigned()
         for found in positions:
-            partition = (found.topic, found.partition)
-            self._expected[partition] = found.next_offset
-            if consumer is not None and partition in assigned:
+            self._expected[found.place] = found.next_offset
+            if consumer is not None and found.place in assigned:
                 named = TopicPartition(self._prefix + found.topic, found.partition)
                 consumer.seek(named, found.next_offset)
                 consumer.resume(named)
@@ -204,8 +234,14 @@ class Consumer:
 
     async def _on_batch(self, records: tuple[Record, ...]) -> None:
         """FastStream's handler. It never raises: an exception would be logged and the batch skipped."""
+        self._in_hand = True
         try:
+            if self._own is not None:
+                await self._own.wait()
             await self._apply(records)
+        except Flood as verdict:
+            await self._remember(verdict)
+            self._fail(verdict)
         except Verdict as verdict:
             self._fail(verdict)
         except Exception as error:
@@ -218,6 +254,8 @@ class Consumer:
             if self._failures > 1:
                 self._trouble = f"a batch fails again and again: {in_a_line(error)}"
                 await asyncio.sleep(BACK_OFF[min(self._failures - 2, len(BACK_OFF) - 1)])
+        finally:
+            self._in_hand = False
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
@@ -247,11 +285,11 @@ class Consumer:
         for (topic, number), group in groupby(records, attrgetter("topic", "partition")):
             partition = (topic.removeprefix(self._prefix), number)
             expected = self._expected[partition]
-            run = Run(partition, [record for record in group if record.offset >= expected])
+            run = Run(partition, expected, [record for record in group if record.offset >= expected])
             if run.records:
                 runs.append(run)
             if run.records and run.next_offset - expected != len(run.records) and run.topic not in self._compacted:
-                holes = run.holes(expected)
+                holes = run.holes()
                 seen = {hole for hole in self._holes.get(partition, ()) if hole[1] > expected}
                 self._holes[partition] = seen | holes
                 if not holes <= seen:
@@ -262,8 +300,7 @@ class Consumer:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
         batches, faults = self._decode(runs) if known is None else ({}, [known])
         moves = [
-            Move(*run.partition, self._expected[run.partition], run.next_offset, record_id(run.last), run.last.offset)
-            for run in runs
+            Move(*run.partition, run.expected, run.next_offset, record_id(run.last), run.last.offset) for run in runs
         ]
         count = sum(len(run.records) for run in runs)
         async with self._pool.acquire() as tx, tx.transaction():
@@ -316,9 +353,12 @@ class Consumer:
             self._metrics.dead.labels(topic, fault.reason).inc()
             logger.warning("dead letter: %s/%s at %s: %s", topic, partition, fault.record.offset, fault.reason)
 
-    async def _flood_passes(self, connection: Connection) -> dict[Partition, int]:
-        rows = await connection.fetch("SELECT topic, partition, until_offset FROM exactly_once.flood_pass")
-        return {(row["topic"], row["partition"]): row["until_offset"] for row in rows}
+    async def _remember(self, verdict: Flood) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                await flood.remember(connection, verdict)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            logger.warning("the verdict could not be kept for the next start: %s", in_a_line(error))
 
     def _fail(self, verdict: Verdict) -> None:
         self._trouble = str(verdict)

@@ -21,6 +21,10 @@ class Verdict(StopError):
     exit_code = 70
 
 
+class Flood(Verdict):
+    """So many bad records that only a person can judge."""
+
+
 class Misconfigured(StopError):
     """The process cannot work in the world it was started in."""
 

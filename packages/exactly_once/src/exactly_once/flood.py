@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Sequence
 
-from exactly_once.errors import Verdict
+from exactly_once.errors import Flood
+from exactly_once.position import Partition
+from exactly_once.records import Connection
 
 
 class FloodLimit:
@@ -18,7 +20,7 @@ class FloodLimit:
         self._row = 0
 
     def check(self, count: int, bad: Sequence[int]) -> None:
-        """Raises Verdict if these `count` records, with `bad` ones at these indexes, would be a flood."""
+        """Raises Flood if these `count` records, with `bad` ones at these indexes, would be a flood."""
         seen, recent, row = self._seen, deque(self._bad), self._row
         previous = -1
         for index in bad:
@@ -28,9 +30,9 @@ class FloodLimit:
             while recent[0] <= seen + index - self._window:
                 recent.popleft()
             if row >= self._in_a_row:
-                raise Verdict(f"flood of bad records: {row} in a row")
+                raise Flood(f"flood of bad records: {row} in a row")
             if len(recent) >= self._limit:
-                raise Verdict(f"flood of bad records: {len(recent)} of the last {self._window}")
+                raise Flood(f"flood of bad records: {len(recent)} of the last {self._window}")
 
     def accept(self, count: int, bad: Sequence[int]) -> None:
         """Counts a committed batch."""
@@ -44,3 +46,39 @@ class FloodLimit:
         self._seen += count
         while self._bad and self._bad[0] < self._seen - self._window:
             self._bad.popleft()
+
+
+async def remember(tx: Connection, flood: Flood) -> None:
+    """Keeps a verdict: the process may be started again, but it does not go on before a person has looked."""
+    await tx.execute("INSERT INTO exactly_once.flood (verdict) VALUES ($1) ON CONFLICT DO NOTHING", str(flood))
+
+
+async def check_dry(tx: Connection) -> None:
+    """Raises Flood while a verdict stands."""
+    verdict = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
+    if verdict is not None:
+        raise Flood(verdict)
+
+
+async def let_pass(tx: Connection, topic: str, partition: int, until: int, reason: str) -> None:
+    """Up to an offset bad records no longer count; a verdict that stands is lifted."""
+    await tx.execute(
+        """
+        INSERT INTO exactly_once.flood_pass AS pass (topic, partition, until_offset, reason)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (topic, partition) DO UPDATE
+           SET (until_offset, reason, decided_at)
+             = (excluded.until_offset, excluded.reason, clock_timestamp())
+        """,
+        topic,
+        partition,
+        until,
+        reason,
+    )
+    await tx.execute("DELETE FROM exactly_once.flood")
+
+
+async def passes(tx: Connection) -> dict[Partition, int]:
+    """Up to where bad records do not count."""
+    rows = await tx.fetch("SELECT topic, partition, until_offset FROM exactly_once.flood_pass")
+    return {(row["topic"], row["partition"]): row["until_offset"] for row in rows}

@@ -15,7 +15,7 @@ async def check(log: Log, positions: Sequence[Position], compacted: frozenset[st
     record at a known offset is another was re-created. Raises Verdict for each; OSError, TimeoutError and aiokafka's
     errors when the log cannot be looked at.
     """
-    places = {(position.topic, position.partition): position for position in positions}
+    places = {position.place: position for position in positions}
     bounds = await log.bounds(list(places))
     for place, position in places.items():
         begin, end = bounds[place]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +14,7 @@ from contracts.topics import Topic
 from exactly_once.errors import Verdict, in_a_line
 from exactly_once.log import Log
 from exactly_once.position import Partition
+from exactly_once.preflight import preflight
 from exactly_once.provision import admin, described
 from exactly_once.records import Connection, Pool, Undecodable, decoder
 from exactly_once.settings import KafkaSettings
@@ -20,11 +22,18 @@ from exactly_once.settings import KafkaSettings
 # A relay that was frozen may have repeated old records at the end: looks behind some of them.
 TAIL: Final = 50
 AGAIN_AFTER: Final = 1.0
+ANSWER_WITHIN: Final = 5.0
 logger: Final = logging.getLogger(__name__)
 
 
 class OwnTopics:
-    """The topics that a service alone writes. `kept` is where each aggregate's revisions are: table and id column."""
+    """Component: compares the topics that a service alone writes with its database, before anything is decided.
+
+    Again whenever the database has been away, since it may have come back as another: a backup, a standby. `kept` is
+    where each aggregate's revisions are: table and id column.
+    """
+
+    name = "own topics"
 
     def __init__(
         self, settings: KafkaSettings, pool: Pool, topics: Sequence[Topic], kept: Mapping[str, tuple[str, str]]
@@ -32,43 +41,84 @@ class OwnTopics:
         self._settings = settings
         self._pool = pool
         self._kept = kept
+        self._known = asyncio.Event()
+        self._doubted = asyncio.Event()
         self.topics = list(topics)
 
-    async def compare(self) -> None:
-        """Raises Verdict when the end of a topic tells of a revision that the database does not have.
+    def problems(self) -> list[str]:
+        """What keeps it from being ready."""
+        return [] if self.compared else ["not compared with the database yet"]
+
+    @property
+    def compared(self) -> bool:
+        """Whether the database, as it is there now, knows all that its topics say."""
+        return self._known.is_set()
+
+    async def wait(self) -> None:
+        """Returns once that is so."""
+        await self._known.wait()
+
+    def doubt(self) -> None:
+        """Somebody saw that the database went back: compares again."""
+        self._known.clear()
+        self._doubted.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Misconfigured at the start, and Verdict when a topic tells of an unknown revision.
 
         To go on would decide the same submissions anew, under the same revisions and with other instants. While the
         broker or the database does not answer, it waits.
         """
+        await preflight(self._settings, self.topics)
         while True:
             try:
-                return await self._compare_all()
+                async with self._pool.acquire() as connection:
+                    await self.compare(connection)
+                    self._known.set()
+                    await self._until_lost(connection)
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 logger.warning("the own topics cannot be compared yet: %s", in_a_line(error))
                 await asyncio.sleep(AGAIN_AFTER)
+            finally:
+                self._known.clear()
 
-    async def _compare_all(self) -> None:
+    async def _until_lost(self, connection: Connection) -> None:
+        """Until this connection ends, which it does when the server does, or somebody doubts."""
+        self._doubted.clear()
+        connection.add_termination_listener(self._lost)
+        try:
+            while not self._doubted.is_set():
+                await asyncio.wait_for(connection.execute("SELECT 1"), ANSWER_WITHIN)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._doubted.wait(), AGAIN_AFTER)
+        finally:
+            connection.remove_termination_listener(self._lost)
+
+    def _lost(self, _connection: object) -> None:
+        self.doubt()
+
+    async def compare(self, connection: Connection) -> None:
+        """Looks up the end of each topic. Raises Verdict, TimeoutError, OSError and the clients' errors."""
         async with admin(self._settings) as client:
             partitions = await described(client, self._settings, self.topics)
         async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:
             for topic in self.topics:
                 places = [(topic.name, number) for number in range(partitions[topic.name])]
                 for place, records in (await log.tail(places, TAIL)).items():
-                    await self._compare(topic, place, records)
+                    await self._look_up(connection, topic, place, records)
 
-    async def _compare(self, topic: Topic, place: Partition, records: Sequence[Any]) -> None:
+    async def _look_up(self, connection: Connection, topic: Topic, place: Partition, records: Sequence[Any]) -> None:
         decode = decoder(topic)
-        async with self._pool.acquire() as connection:
-            for record in records:
-                try:
-                    event: Fact = decode(record)
-                except Undecodable:
-                    continue  # not of our making: whoever reads it sets it aside
-                if not await self.knows(connection, event):
-                    raise Verdict(
-                        f"{topic.name}/{place[1]} tells at {record.offset} of a revision that this database does not "
-                        "know: was it restored from a backup? Nothing is decided until that is clear"
-                    )
+        for record in records:
+            try:
+                event: Fact = decode(record)
+            except Undecodable:
+                continue  # not of our making: whoever reads it sets it aside
+            if not await self.knows(connection, event):
+                raise Verdict(
+                    f"{topic.name}/{place[1]} tells at {record.offset} of a revision that this database does not "
+                    "know: was it restored from a backup? Nothing is decided until that is clear"
+                )
 
     async def knows(self, tx: Connection, event: Fact) -> bool:
         """Whether the database has this revision of this aggregate."""

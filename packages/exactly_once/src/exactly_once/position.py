@@ -21,6 +21,11 @@ class Position:
     anchor_id: str | None = None
     anchor_offset: int | None = None
 
+    @property
+    def place(self) -> Partition:
+        """Topic and partition."""
+        return self.topic, self.partition
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -35,13 +40,16 @@ class Move:
 
 
 async def load(tx: Connection, partitions: Iterable[Partition]) -> list[Position]:
-    """Reads the positions; a partition without a row starts at 0."""
+    """Reads the positions, without waiting for who moves them; a partition without a row starts at 0."""
     wanted = sorted(partitions)
     topics, numbers = [topic for topic, _ in wanted], [number for _, number in wanted]
     await tx.execute(
         """
         INSERT INTO exactly_once.position (topic, partition)
-        SELECT * FROM unnest($1::text[], $2::int[]) ON CONFLICT DO NOTHING
+        SELECT * FROM unnest($1::text[], $2::int[]) AS wanted (topic, partition)
+         WHERE NOT EXISTS (SELECT FROM exactly_once.position AS known
+                            WHERE known.topic = wanted.topic AND known.partition = wanted.partition)
+            ON CONFLICT DO NOTHING
         """,
         topics,
         numbers,
@@ -62,15 +70,21 @@ async def load(tx: Connection, partitions: Iterable[Partition]) -> list[Position
 async def advance(tx: Connection, moves: Sequence[Move]) -> None:
     """Moves the positions, and so holds their rows until the transaction ends: the fence against a second owner.
 
-    Raises Fenced when one of them is not where this batch began.
+    Locked in one order by everybody. Raises Fenced when one of them is not where this batch began.
     """
     moved = await tx.fetchval(
         """
-        WITH moved AS (
-            UPDATE exactly_once.position AS position
-               SET next_offset = move.next_offset, last_id = move.last_id, last_offset = move.last_offset
+        WITH move AS MATERIALIZED (
+            SELECT move.*
               FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
                    AS move (topic, partition, expected, next_offset, last_id, last_offset)
+              JOIN exactly_once.position USING (topic, partition)
+             ORDER BY topic, partition
+               FOR UPDATE OF position),
+        moved AS (
+            UPDATE exactly_once.position
+               SET next_offset = move.next_offset, last_id = move.last_id, last_offset = move.last_offset
+              FROM move
              WHERE position.topic = move.topic AND position.partition = move.partition
                AND position.next_offset = move.expected
             RETURNING 1)
@@ -88,12 +102,20 @@ async def advance(tx: Connection, moves: Sequence[Move]) -> None:
 
 
 async def anchor(tx: Connection, verified: Sequence[Position]) -> None:
-    """Remembers for each partition the record that log and database were seen to agree on."""
+    """Remembers for each partition the record that log and database were seen to agree on.
+
+    One that is being moved is left for the next time: who looks must not wait for who works.
+    """
     await tx.execute(
         """
-        UPDATE exactly_once.position AS position
+        WITH seen AS MATERIALIZED (
+            SELECT topic, partition, seen.id, seen."offset"
+              FROM unnest($1::text[], $2::int[], $3::text[], $4::bigint[]) AS seen (topic, partition, id, "offset")
+              JOIN exactly_once.position USING (topic, partition)
+               FOR UPDATE OF position SKIP LOCKED)
+        UPDATE exactly_once.position
            SET anchor_id = seen.id, anchor_offset = seen."offset"
-          FROM unnest($1::text[], $2::int[], $3::text[], $4::bigint[]) AS seen (topic, partition, id, "offset")
+          FROM seen
          WHERE position.topic = seen.topic AND position.partition = seen.partition
         """,
         [position.topic for position in verified],

@@ -46,7 +46,7 @@ async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[st
                         settings.topic_prefix + topic.name,
                         topic.partitions,
                         settings.replication_factor,
-                        topic_configs=topic.config,
+                        topic_configs=topic.config_for(settings.replication_factor),
                     )
                     for topic in missing
                 ]
@@ -61,7 +61,8 @@ async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[st
                 await client.create_partitions({name: NewPartitions(total_count=topic.partitions)})
                 done.append(f"{topic.name}: grown from {there[topic.name]} to {topic.partitions} partitions")
         for topic, wrong in (await _differences(client, settings, [t for t in topics if t.name in there])).items():
-            resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic_prefix + topic.name, topic.config)
+            config = topic.config_for(settings.replication_factor)
+            resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic_prefix + topic.name, config)
             for answer in await client.alter_configs([resource]):
                 for code, message, *_ in answer.resources:
                     if code:
@@ -98,7 +99,8 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
     ]
     for topic, wrong in (await _differences(client, settings, [t for t in topics if t.name in there])).items():
         lines += [
-            f"topic {topic.name} has {name}={found}, not {topic.config[name]}" for name, found in sorted(wrong.items())
+            f"topic {topic.name} has {name}={found}, not {topic.config_for(settings.replication_factor)[name]}"
+            for name, found in sorted(wrong.items())
         ]
     return lines
 
@@ -116,7 +118,7 @@ async def _differences(
     """What is configured otherwise than the catalogue says."""
     by_name = {settings.topic_prefix + topic.name: topic for topic in topics}
     resources = [
-        ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(topic.config, ""))
+        ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(topic.config_for(settings.replication_factor), ""))
         for name, topic in by_name.items()
     ]
     wrong: dict[Topic, dict[str, str]] = {}
@@ -126,9 +128,8 @@ async def _differences(
         for _code, _message, _kind, name, entries in answer.resources:
             topic = by_name[name]
             found = {entry[0]: entry[1] for entry in entries}
-            differing = {
-                key: found.get(key, "nothing") for key, value in topic.config.items() if found.get(key) != value
-            }
+            wanted = topic.config_for(settings.replication_factor)
+            differing = {key: found.get(key, "nothing") for key, value in wanted.items() if found.get(key) != value}
             if differing:
                 wrong[topic] = differing
     return wrong

@@ -4,10 +4,10 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -23,6 +23,7 @@ from exactly_once.outbox import CHANNEL
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
+from exactly_once.promise import known_through
 from exactly_once.settings import KafkaSettings
 
 logger: Final = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
 BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 END_WITHIN: Final = 3.0
 Row = asyncpg.Record
+T = TypeVar("T")
 
 
 class Relay:
@@ -56,11 +58,11 @@ class Relay:
     async def run(self) -> None:
         """Competes for the lock and publishes while it has it, until cancelled. Raises what stops a process."""
         await preflight(self._settings, [*self._topics, PROGRESS])
-        await self._own.compare()
         attempt = 0
         while True:
             try:
                 async with AsyncExitStack() as stack:
+                    await self._own.wait()
                     connection = await self._connect(stack)
                     await self._wait_for_lock(connection)
                     attempt = 0
@@ -125,22 +127,33 @@ class Relay:
         clock = asyncio.get_running_loop().time
         while True:
             told.clear()
-            through = await self._known_through(connection)
+            due = clock() - said >= self._settings.progress_interval
+            through = await known_through(connection) if due else None
             rows = await connection.fetch(
                 "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
                 self._settings.relay_batch,
             )
             if rows:
-                ends |= await self._publish(producer, rows)
+                ends |= await self._awake(connection, self._publish(producer, rows))
                 await connection.execute(
                     "DELETE FROM exactly_once.outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
                 )
             if len(rows) < self._settings.relay_batch:
-                if clock() - said >= self._settings.progress_interval:
+                if through is not None:
                     ends = await self._ends(producer, ends)
                     await self._say_progress(producer, through, ends)
                     said = clock()
                 await self._wait(told)
+
+    async def _awake(self, connection: "asyncpg.Connection[Row]", work: Coroutine[Any, Any, T]) -> T:
+        """Does the work, and asks the connection something meanwhile: its silence would lose the lock."""
+        working = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait([working], timeout=self._settings.relay_idle_limit / 4))[0]:
+                await connection.execute("SELECT 1")
+            return working.result()
+        finally:
+            working.cancel()
 
     async def _wait(self, told: asyncio.Event) -> None:
         """Until the database says that there is more; that is a hint which may be missed, so not for long."""
@@ -148,26 +161,6 @@ class Relay:
             await asyncio.wait_for(told.wait(), self._settings.relay_poll)
         except TimeoutError:
             return
-
-    async def _known_through(self, connection: "asyncpg.Connection[Row]") -> datetime:
-        """Until when everything known is visible to a query begun after this one.
-
-        A decision takes its `known_at` from the clock within its transaction, so after the transaction began: what is
-        still under way, or begins later, is known later than this.
-        """
-        row = await connection.fetchrow(
-            """
-            WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
-            SELECT least(clock.now, (
-                     SELECT min(xact_start) FROM pg_stat_activity
-                      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-                   )) - interval '1 microsecond' AS through
-              FROM clock
-            """
-        )
-        assert row is not None
-        through: datetime = row["through"]
-        return through
 
     async def _ends(
         self, producer: AIOKafkaProducer, known: dict[Partition, int] | None = None

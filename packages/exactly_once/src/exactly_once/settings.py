@@ -53,6 +53,7 @@ class KafkaSettings(BaseModel):
         6000
     )
     guard_interval: Annotated[float, Field(gt=0, description="Seconds between two looks of the position guard.")] = 10
+    stall_limit: Annotated[float, Field(gt=0, description="Seconds until a partition that stands still is said.")] = 60
     flood_window: Annotated[int, Field(ge=1, description="Records looked back on for a flood of bad ones.")] = 1000
     flood_limit: Annotated[int, Field(ge=1, description="Bad records in the window that stop the consumer.")] = 50
     flood_in_a_row: Annotated[int, Field(ge=1, description="Bad records in a row that stop the consumer.")] = 20

@@ -58,8 +58,8 @@ def build(settings: Settings) -> App:
     keys = SealingKeys(vault, pool)
     subscribed = subscriptions(vault, keys, registry)
     letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
-    commands = Commands(pool)
     own = OwnTopics(settings, pool, [RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS], KEPT)
+    commands = Commands(pool, own)
 
     http = create_app("Jemput Bola: enrollment", version=version("jemputbola-enrollment"), registry=registry)
     http.include_router(campaigns.router(pool, commands))
@@ -70,9 +70,9 @@ def build(settings: Settings) -> App:
     return App(
         settings,
         components={
-            "api": [keys, HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)],
-            "relay": [Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
+            "api": [own, keys, HttpServer(http, settings.http_host, settings.http_port)],
+            "worker": [own, Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)],
+            "relay": [own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],

@@ -31,13 +31,13 @@ COMMAND: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, INVALID, KEY_REUSE
 SAID_ALREADY: Final = "It was so already."
 
 
-def router(pool: Pool) -> APIRouter:
+def router(pool: Pool, commands: Commands) -> APIRouter:
     """All addresses of the service. `pool` is used, not opened."""
     routes = APIRouter(prefix=BASE, responses=problems(NOT_FOUND))
-    _sets(routes, pool, Commands(pool))
+    _sets(routes, pool, commands)
     _read_visits(routes, pool)
-    _plan_visits(routes, Commands(pool))
-    _end_visits(routes, Commands(pool))
+    _plan_visits(routes, commands)
+    _end_visits(routes, commands)
     return routes
 
 

@@ -15,6 +15,7 @@ from contracts.topics import SCHOOLS, VISITS
 from exactly_once import Consumer, OwnTopics, Relay, Subscription
 from exactly_once.metrics import Metrics
 from scheduling import api
+from scheduling.commands import Commands
 from scheduling.consume import on_schools
 from scheduling.settings import Settings
 
@@ -35,14 +36,15 @@ def build(settings: Settings) -> App:
     registry = new_registry()
     metrics = Metrics(registry)
     http = create_app("Jemput Bola: scheduling", version=version("jemputbola-scheduling"), registry=registry)
-    http.include_router(api.router(pool))
     own = OwnTopics(settings, pool, [VISITS], {"visit": ("visit_version", "visit_id")})
+    http.include_router(api.router(pool, Commands(pool, own)))
+    consumer = Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics, own=own)
     return App(
         settings,
         components={
-            "api": [HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics, own=own)],
-            "relay": [Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
+            "api": [own, HttpServer(http, settings.http_host, settings.http_port)],
+            "worker": [own, consumer],
+            "relay": [own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],

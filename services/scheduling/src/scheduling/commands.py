@@ -6,11 +6,11 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.commands import Answer, fingerprint, idempotent
+from chassis.commands import Answer, fingerprint, idempotent, require_compared
 from chassis.db import Pool
 from chassis.problems import INVALID, NOT_FOUND, REFUSED, Problem
 from contracts.schools import CampaignOpened
-from exactly_once import Connection
+from exactly_once import Connection, OwnTopics, decision_instant
 from scheduling.campaigns import store
 from scheduling.refusal import Refused
 
@@ -18,15 +18,16 @@ Act = Callable[[Connection, CampaignOpened, datetime], Awaitable[Answer]]
 
 
 class Commands:
-    """Does commands against the database of `pool`."""
+    """Does commands against the database of `pool`, while `own` vouches for it."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, own: OwnTopics) -> None:
+        self._pool, self._own = pool, own
 
     async def do(
         self, request: Request, campaign: str, key: str | None, known_at: datetime | None, act: Act
     ) -> Response:
         """Calls `act` with the campaign locked and the instant of the decision. Raises Problem."""
+        require_compared(self._own.compared)
         content = fingerprint(request.method, request.url.path, await request.body())
 
         async with self._pool.acquire() as tx, tx.transaction():
@@ -66,10 +67,10 @@ async def _decided_at(tx: Connection, opened: CampaignOpened, given: datetime | 
     if opened.clock == "live":
         if given is not None:
             raise _wrong_known_at("A live campaign has its own clock: leave it out.")
-        now: datetime = await tx.fetchval("SELECT clock_timestamp()")
-        return now
+        return await decision_instant(tx)
     if given is None:
         raise _wrong_known_at("In a replayed campaign each command carries the instant at which it is given.")
+    await decision_instant(tx)  # holds back what progress promises, whatever the instant
     return given
 
 

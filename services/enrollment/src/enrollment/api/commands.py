@@ -6,30 +6,30 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.commands import Answer, fingerprint, idempotent
+from chassis.commands import Answer, fingerprint, idempotent, require_compared
 from chassis.conditional import etag
 from chassis.db import Pool
 from chassis.problems import INVALID, NOT_FOUND, Problem
 from contracts.envelope import Fact
 from contracts.schools import CampaignOpened, Clock
 from enrollment.api.bodies import Body
-from enrollment.recordings import store
 from enrollment.schools import store as schools
-from exactly_once import Connection
+from exactly_once import Connection, OwnTopics, decision_instant
 
 Act = Callable[[Connection, CampaignOpened], Awaitable[Answer]]
 
 
 class Commands:
-    """Does commands against the database of `pool`."""
+    """Does commands against the database of `pool`, while `own` vouches for it."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, own: OwnTopics) -> None:
+        self._pool, self._own = pool, own
 
     async def once(
         self, request: Request, scope: str, key: str | None, command: Callable[[Connection], Awaitable[Answer]]
     ) -> Response:
         """Does it in a transaction, and only once for each key of a scope."""
+        require_compared(self._own.compared)
         content = fingerprint(request.method, request.url.path, await request.body())
         async with self._pool.acquire() as tx, tx.transaction():
             return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()
@@ -64,7 +64,8 @@ def check_clock(clock: Clock, known_at: datetime | None) -> None:
 
 async def decided_at(tx: Connection, body: Body) -> datetime:
     """The instant of a decision: to be asked for under the locks that the decision needs."""
-    return body.known_at or await store.now(tx)
+    now = await decision_instant(tx)
+    return body.known_at or now
 
 
 def invalid(pointer: str, detail: str) -> Problem:

@@ -26,7 +26,7 @@ from enrollment.recordings.rules import Decision, cause_of_arrival
 from enrollment.recordings.settle import write
 from enrollment.recordings.store import Key
 from enrollment.schools import store as schools
-from exactly_once import Batch, Connection, Received
+from exactly_once import Batch, Connection, Received, decision_instant
 
 Pair = tuple[Received[Message], Judged]
 
@@ -85,7 +85,7 @@ class Intake:
         in_order = sorted(new, key=lambda judged: judged.replayed_at or LATEST)
         person_of = await self._persons(tx, in_order)
         await store.lock(tx, set(person_of.values()))
-        now = await store.now(tx)
+        now = await decision_instant(tx)
         known = await store.load(tx, set(person_of.values()))
         await store.attribute(tx, [(*key, person_id) for key, (_, person_id) in person_of.items()])
         steps: list[Step] = []

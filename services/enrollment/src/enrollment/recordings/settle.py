@@ -14,7 +14,7 @@ from enrollment.recordings import decisions, store
 from enrollment.recordings.revisions import Known, Step, change
 from enrollment.recordings.rules import Cause, Person, counting
 from enrollment.recordings.store import Key
-from exactly_once import Connection, publish
+from exactly_once import Connection, decision_instant, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ async def operate(
     """Does it, and answers the person as known afterwards. Raises Problem: unknown, stale, or nothing to do it to."""
     if key not in await store.lock(tx, {key}):
         raise Problem(NOT_FOUND, "There is no such person in this campaign.")
-    now = replayed_at or await store.now(tx)
+    instant = await decision_instant(tx)
+    now = replayed_at or instant
     known = (await store.load(tx, {key}))[key]
     require_revision(if_match, known.revision)
     submission_id, person, cause = await _effect(tx, key, known.person, operation)

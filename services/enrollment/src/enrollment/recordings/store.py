@@ -14,12 +14,6 @@ from exactly_once import Connection
 Key = tuple[str, str]  # campaign and id
 
 
-async def now(tx: Connection) -> datetime:
-    """PostgreSQL's clock at this moment, not at the transaction's beginning."""
-    instant: datetime = await tx.fetchval("SELECT clock_timestamp()")
-    return instant
-
-
 async def claim(tx: Connection, submissions: Sequence[Facts]) -> set[Key]:
     """Stores what is new and answers which those are. Waits for a transaction that is storing the same."""
     rows = await tx.fetch(

@@ -1,0 +1,27 @@
+"""When a decision is known, and until when all that is known can be seen: the two never contradict each other."""
+
+from datetime import datetime
+
+from exactly_once.records import Connection
+
+
+async def decision_instant(tx: Connection) -> datetime:
+    """`known_at` of what this transaction decides; in a READ COMMITTED transaction, under the locks that it needs.
+
+    By PostgreSQL's clock, and later than everything that was promised, even when that clock was set back. Until the
+    transaction ends no progress is promised beyond it.
+    """
+    found: datetime = await tx.fetchval("SELECT exactly_once.decide()")
+    return found
+
+
+async def known_through(connection: Connection) -> datetime:
+    """Until when everything known is visible to the statement that follows. To be asked outside a transaction.
+
+    What is decided later is known later: the promise is kept in the database before it is made.
+    """
+    await connection.execute(
+        "UPDATE exactly_once.promise SET through = greatest(through, clock_timestamp() - interval '1 microsecond')"
+    )
+    found: datetime = await connection.fetchval("SELECT exactly_once.known_through()")
+    return found
