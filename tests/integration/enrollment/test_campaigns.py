@@ -77,8 +77,6 @@ async def test_days_and_zone_are_fixed_once_a_submission_was_judged_by_them(worl
 
 async def test_everything_else_needs_a_campaign(world: World) -> None:
     person = f"{URL}/recordings/{uuid4()}"
-    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
-    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
     for method, url, body in [
         ("GET", URL, None),
         ("PUT", f"{URL}/schools/20533456", SCHOOL),
@@ -94,9 +92,11 @@ async def test_everything_else_needs_a_campaign(world: World) -> None:
         ("POST", f"{person}/void", {"reason": "x"}),
         ("POST", f"{person}/restore", {"reason": "x"}),
         ("POST", f"{person}/reattribute", {"reason": "x", "group": "outside"}),
-        ("POST", "/v1/devices", device),
     ]:
         is_problem(await world.http.request(method, url, json=body), 404, "not-found")
+    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
+    is_problem(await world.http.post("/v1/devices", json=device), 422, "invalid-request", "#/campaign")
 
 
 async def test_a_school_is_listed_changed_and_left_as_it_is(world: World) -> None:

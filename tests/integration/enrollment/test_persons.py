@@ -30,7 +30,7 @@ async def test_operations_refuse_what_they_cannot_do(world: World) -> None:
     body = {"reason": "x", "known_at": at(5).isoformat()}
     is_problem(await world.http.post(f"{URL}/recordings/{uuid4()}/void", json=body), 404, "not-found")
     not_mine = {**body, "submission_id": hers.event.submission_id}
-    is_problem(await world.http.post(f"{url}/void", json=not_mine), 404, "not-found")
+    is_problem(await world.http.post(f"{url}/void", json=not_mine), 422, "invalid-request", "#/submission_id")
     is_problem(await world.http.post(f"{url}/restore", json=body), 409, "refused")
     is_problem(await world.http.post(f"{url}/void", json=body, headers={"If-Match": '"2"'}), 412, "stale-revision")
     is_problem(await world.http.post(f"{url}/void", json={"reason": "x"}), 422, "invalid-request", "#/known_at")

@@ -135,8 +135,8 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("set_twice", {"sets": ["set-1", "set-1"]}, {"errors": ["#/sets/1"]}),
     ("unknown_set", {"sets": ["set-9"]}, {"errors": ["#/sets/0"]}),
     ("outside_campaign", {"day": "2024-11-28"}, {"voting_day": "2024-11-27", "errors": ["#/day"]}),
-    ("outside_campaign", {"day": "2024-09-18"}, {"opens_on": "2024-09-19"}),
-    ("not_on_day", {"starts_at": "2024-11-11T17:30:00+07:00"}, {"zone": "Asia/Jakarta"}),
+    ("outside_campaign", {"day": "2024-09-18"}, {"opens_on": "2024-09-19", "errors": ["#/day"]}),
+    ("not_on_day", {"starts_at": "2024-11-11T17:30:00+07:00"}, {"zone": "Asia/Jakarta", "errors": ["#/starts_at"]}),
     ("not_in_order", {"ends_at": "2024-11-12T07:00:00+07:00"}, {"errors": ["#/starts_at", "#/ends_at"]}),
     ("school_not_listed", {"groups": ["npsn:12345678"]}, {"errors": ["#/groups/0"]}),
     ("no_school", {"groups": []}, {"errors": ["#/groups"]}),
@@ -146,7 +146,8 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 async def test_what_cannot_be_is_refused_with_the_reason(scheduling: Scheduling) -> None:
     for reason, changes, members in IMPOSSIBLE:
-        body = refusal(await scheduling.schedule(**changes), reason)
+        body = refusal(await scheduling.schedule(**changes), reason, 422 if "errors" in members else 409)
+        assert body["type"] == f"/problems/{'invalid-request' if 'errors' in members else 'refused'}"
         if "errors" in members:
             body["errors"] = [error["pointer"] for error in body["errors"]]
         assert body | members == body

@@ -54,11 +54,11 @@ def unknown_campaign() -> Problem:
 
 
 def problem(refused: Refused) -> Problem:
-    """The answer that a refusal is."""
+    """The answer that a refusal is: 422 where the body itself is wrong, 409 where it clashes with how things are."""
     members = dict(refused.members)
     if refused.at:
         members["errors"] = [{"pointer": at, "detail": refused.detail} for at in refused.at]
-    return Problem(REFUSED, refused.detail, reason=refused.reason, **members)
+    return Problem(INVALID if refused.at else REFUSED, refused.detail, reason=refused.reason, **members)
 
 
 async def _decided_at(tx: Connection, opened: CampaignOpened, given: datetime | None) -> datetime:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chassis.commands import Answer, fingerprint, idempotent
 from chassis.conditional import etag
 from chassis.db import Pool
-from chassis.problems import INVALID, NOT_FOUND, Problem
+from chassis.problems import NOT_FOUND, Problem, invalid
 from contracts.envelope import Fact
 from contracts.schools import CampaignOpened, Clock
 from enrollment.api.bodies import Body
@@ -65,11 +65,6 @@ def check_clock(clock: Clock, known_at: datetime | None) -> None:
 async def decided_at(tx: Connection, body: Body) -> datetime:
     """The instant of a decision: to be asked for under the locks that the decision needs."""
     return body.known_at or await store.now(tx)
-
-
-def invalid(pointer: str, detail: str) -> Problem:
-    """One value of the body is wrong."""
-    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
 
 
 def answer(fact: Fact, status: int) -> Answer:

@@ -10,14 +10,15 @@ from starlette.responses import JSONResponse, Response
 from chassis.commands import Answer, IdempotencyKey
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import CONFLICT, KEY_REUSED, NOT_FOUND, Problem
+from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, Problem, invalid
 from contracts.types import Slug
 from enrollment.api import answers, bodies
-from enrollment.api.commands import Commands, invalid, opened_campaign
+from enrollment.api.commands import Commands
 from enrollment.devices import store
 from enrollment.identity.boxes import from_base64
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.recordings import decisions
+from enrollment.schools import store as schools
 from exactly_once import Connection
 
 
@@ -35,7 +36,7 @@ def _register(routes: APIRouter, commands: Commands) -> None:
         status_code=201,
         response_model=answers.DeviceAnswer,
         responses={
-            **problems(NOT_FOUND, CONFLICT, KEY_REUSED),
+            **problems(CONFLICT, INVALID, KEY_REUSED),
             200: {"model": answers.DeviceAnswer, "description": "It was registered already."},
         },
     )
@@ -44,7 +45,8 @@ def _register(routes: APIRouter, commands: Commands) -> None:
         public_key = _public_key(body.public_key)
 
         async def command(tx: Connection) -> Answer:
-            await opened_campaign(tx, body.campaign)
+            if await schools.campaign_now(tx, body.campaign) is None:
+                raise invalid("#/campaign", "there is no such campaign: PUT it first")
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Problem(CONFLICT, "This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from chassis.conditional import require_revision
-from chassis.problems import NOT_FOUND, REFUSED, Problem
+from chassis.problems import NOT_FOUND, REFUSED, Problem, invalid
 from contracts.decisions import SubmissionDecided
 from contracts.envelope import Event
 from enrollment.clock import next_known_at
@@ -66,7 +66,7 @@ async def operate(
 async def _effect(tx: Connection, key: Key, person: Person, wanted: Operation) -> tuple[str | None, Person, Cause]:
     """Which submission it concerns, the person afterwards, and the cause to publish."""
     if wanted.submission_id is not None and wanted.submission_id not in person.recordings:
-        raise Problem(NOT_FOUND, "This person has no such submission.")
+        raise invalid("#/submission_id", "this person has no such submission")
     if wanted.operation == "reattribute":
         return None, person.reattributed_to(wanted.group), "reattributed"
     if wanted.operation == "void":
