@@ -132,6 +132,7 @@ def meet_what_is_there(case: schemathesis.Case, served: Served) -> None:
         del case.headers["if-match"]
     if isinstance(case.body, dict):
         case.body.pop("known_at", None)  # the campaign is live
+        case.body.pop("revision", None)
         if "campaign" in case.body:
             case.body["campaign"] = CAMPAIGN
 

@@ -203,16 +203,14 @@ async def test_an_idempotency_key_makes_one_visit(scheduling: Scheduling) -> Non
 
 
 async def test_a_replayed_campaign_needs_known_at_and_a_live_one_has_a_clock(scheduling: Scheduling) -> None:
-    body = refusal(await scheduling.schedule(known_at=None), "known_at", 422)
-    assert body["errors"][0]["pointer"] == "#/known_at"
+    without = await scheduling.schedule(known_at=None)
+    assert (without.status_code, without.json()["errors"][0]["pointer"]) == (422, "#/known_at")
     assert (await scheduling.schedule(known_at="2024-11-01T09:00:00")).status_code == 422
 
     assert await scheduling.hear(opened(LIVE), listed(NPSN[0], LIVE)) == []
-    refusal(await scheduling.ask("PUT", "/sets/set-1", {"known_at": KNOWN_AT}, LIVE), "known_at", 422)
     assert (await scheduling.ask("PUT", "/sets/set-1", None, LIVE)).status_code == 201
     before = await scheduling.tx.fetchval("SELECT clock_timestamp()")
     told = {**visit(known_at=None), "day": "2098-01-01"}
-    refusal(await scheduling.ask("POST", "/visits", {**told, "known_at": KNOWN_AT}, LIVE), "known_at", 422)
     made = await scheduling.ask("POST", "/visits", told, LIVE)
     assert made.status_code == 201, made.text
     assert before < instant(made.json()["known_at"]) < datetime.now(UTC)

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
 from chassis.db import Pool
-from chassis.http import IfMatch, etag, problems, require_revision
-from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
+from chassis.http import IfMatch, etag, problems
+from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem, invalid
 from contracts.schools import CampaignOpened
 from contracts.types import Campaign, Day, Group, Slug, Uuid
 from contracts.visits import VisitStatus
@@ -59,8 +59,9 @@ def _sets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         """Makes a recording set or changes it. One that coming visits count on stays in service."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
+            body.check_address(set_id=set_id)
             current = await sets.one(tx, campaign, set_id)
-            require_revision(expected, current.revision if current else 0)
+            body.check(opened.clock, expected, current)
             asked = set_rules.RecordingSet(campaign, set_id, 0, known_at, body.label, body.in_service)
             coming = await visits.some(tx, campaign, status="scheduled", of_set=set_id)
             new = set_rules.put(current, asked, coming, opened.zone)
@@ -68,7 +69,7 @@ def _sets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
                 await sets.add(tx, new)
             return Answer(200 if current else 201, bodies.of_set(new), {"ETag": etag(new.revision)})
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.get("/sets", tags=["sets"], response_model=bodies.SetsAnswer)
     async def list_sets(campaign: Campaign) -> Response:
@@ -122,18 +123,21 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
             asked = body.asked()
             visit_id = body.visit_id or await visits.new_id(tx)
             where = f"{BASE.format(campaign=campaign)}/visits/{visit_id}"
-            if first := await visits.as_of(tx, campaign, visit_id, 1):
+            there = await visits.one(tx, campaign, visit_id)
+            body.check(opened.clock, None, there)
+            if there is not None:
+                first = await visits.as_of(tx, campaign, visit_id, 1) or there
                 if not rules.asks_for(asked, first.plan, opened.zone):
                     raise Problem(
                         CONFLICT, "This visit_id has another plan already: use a new one, or PATCH the visit."
                     )
-                return _answer(await _visit(tx, campaign, visit_id), location=where)
+                return _answer(there, location=where)
             situation = await _situation(tx, opened, asked)
             visit = rules.schedule(visit_id, asked, situation, known_at)
             await visits.add(tx, visit)
             return _answer(visit, 201, where)
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.patch(
         "/visits/{visit_id}",
@@ -145,18 +149,20 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
         request: Request,
         campaign: Campaign,
         visit_id: Uuid,
-        body: Annotated[bodies.Reschedule, Body()],
+        body: bodies.Reschedule,
         expected: IfMatch,
         key: IdempotencyKey = None,
     ) -> Response:
         """Gives the visit another day, time, place or other sets. Nothing changed: no new revision."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
-            asked = rules.after(visit, body, opened.zone)
+            visit = await _expected(tx, opened, visit_id, body, expected)
+            if body.status not in (None, visit.status):
+                raise invalid("#/status", "cannot be changed here: cancel or complete the visit")
+            asked = rules.after(visit, body.changes(), opened.zone)
             return await _say(tx, visit, rules.reschedule(visit, asked, await _situation(tx, opened, asked), known_at))
 
-        return await commands.do(request, campaign, key, body.get("known_at"), act)
+        return await commands.do(request, campaign, key, body, act)
 
 
 def _end_visits(routes: APIRouter, commands: Commands) -> None:
@@ -173,11 +179,11 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
     ) -> Response:
         """Cancels the visit, for good; its sets are free."""
 
-        async def act(tx: Connection, _: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
+        async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
+            visit = await _expected(tx, opened, visit_id, body, expected)
             return await _say(tx, visit, rules.cancel(visit, body.reason, known_at))
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.post("/visits/{visit_id}/complete", tags=["visits"], **documented)
     async def complete(
@@ -191,10 +197,10 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
         """Says that the visit took place, and who was missed why. On its day or after."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
+            visit = await _expected(tx, opened, visit_id, body, expected)
             return await _say(tx, visit, rules.complete(visit, body.missed, opened.zone, known_at))
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
 
 async def _known(connection: Connection, campaign: str) -> None:
@@ -202,11 +208,20 @@ async def _known(connection: Connection, campaign: str) -> None:
         raise unknown_campaign()
 
 
-async def _visit(connection: Connection, campaign: str, visit_id: str, expected: int | None = None) -> Visit:
+async def _visit(connection: Connection, campaign: str, visit_id: str) -> Visit:
     visit = await visits.one(connection, campaign, visit_id)
     if visit is None:
         raise Problem(NOT_FOUND, "The campaign has no such visit.", reason="unknown_visit")
-    require_revision(expected, visit.revision)
+    return visit
+
+
+async def _expected(
+    tx: Connection, opened: CampaignOpened, visit_id: str, body: bodies.OfVisit, expected: int | None
+) -> Visit:
+    """The visit that a command is about, if it is as the client expects it. Raises Problem."""
+    body.check_address(visit_id=visit_id)
+    visit = await _visit(tx, opened.campaign, visit_id)
+    body.check(opened.clock, expected, visit)
     return visit
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.bodies import Command
 from chassis.commands import Answer, fingerprint, idempotent
 from chassis.db import Pool
 from chassis.problems import INVALID, NOT_FOUND, REFUSED, Problem
@@ -23,9 +24,7 @@ class Commands:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def do(
-        self, request: Request, campaign: str, key: str | None, known_at: datetime | None, act: Act
-    ) -> Response:
+    async def do(self, request: Request, campaign: str, key: str | None, body: Command, act: Act) -> Response:
         """Calls `act` with the campaign locked and the instant of the decision. Raises Problem."""
         content = fingerprint(request.method, request.url.path, await request.body())
 
@@ -35,7 +34,8 @@ class Commands:
                 opened = await store.lock(tx, campaign)
                 if opened is None:
                     raise unknown_campaign()
-                return await act(tx, opened, await _decided_at(tx, opened, known_at))
+                body.check_address(campaign=campaign)
+                return await act(tx, opened, await _decided_at(tx, body.replayed_at(opened.clock)))
 
             try:
                 return (await idempotent(tx, f"campaign {campaign}", key, content, command)).response()
@@ -61,17 +61,9 @@ def problem(refused: Refused) -> Problem:
     return Problem(INVALID if refused.at else REFUSED, refused.detail, reason=refused.reason, **members)
 
 
-async def _decided_at(tx: Connection, opened: CampaignOpened, given: datetime | None) -> datetime:
-    """The instant of the decision: PostgreSQL's clock, taken under the lock; in a replayed campaign the one given."""
-    if opened.clock == "live":
-        if given is not None:
-            raise _wrong_known_at("A live campaign has its own clock: leave it out.")
-        now: datetime = await tx.fetchval("SELECT clock_timestamp()")
-        return now
-    if given is None:
-        raise _wrong_known_at("In a replayed campaign each command carries the instant at which it is given.")
-    return given
-
-
-def _wrong_known_at(detail: str) -> Problem:
-    return Problem(INVALID, detail, reason="known_at", errors=[{"pointer": "#/known_at", "detail": detail}])
+async def _decided_at(tx: Connection, replayed_at: datetime | None) -> datetime:
+    """The instant of the decision: PostgreSQL's clock, taken under the lock, or what takes its place."""
+    if replayed_at is not None:
+        return replayed_at
+    now: datetime = await tx.fetchval("SELECT clock_timestamp()")
+    return now

@@ -1,5 +1,6 @@
 """HTTP in: what became of a submission, who counts, and what the office does about it."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -69,9 +70,9 @@ def _operations(routes: APIRouter, commands: Commands) -> None:
         expected: int | None,
         idempotency_key: str | None,
     ) -> Response:
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
-            known = await operate(tx, key, wanted, replayed_at=body.known_at, if_match=expected)
-            return await _person(tx, known)
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
+            check = partial(body.check, opened.clock, expected)
+            return await _person(tx, await operate(tx, key, wanted, check, body.replayed_at(opened.clock)))
 
         return await commands.do(request, key[0], idempotency_key, body, act)
 
