@@ -116,6 +116,26 @@ async def test_a_school_is_listed_changed_and_left_as_it_is(world: World) -> Non
     await audit(world.pool)
 
 
+async def test_with_if_none_match_it_is_made_and_not_changed(world: World) -> None:
+    only_new = {"If-None-Match": "*"}
+    statement = {**STATEMENT, "statement_id": str(uuid4())}
+    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
+    for method, url, body in [
+        ("PUT", URL, LIVE),
+        ("PUT", f"{URL}/schools/20533456", SCHOOL),
+        ("POST", f"{URL}/statements", statement),
+        ("POST", f"{URL}/targets", TARGET),
+        ("POST", "/v1/devices", device),
+    ]:
+        assert (await world.http.request(method, url, json=body, headers=only_new)).status_code == 201
+        before = len(await world.published())
+        is_problem(await world.http.request(method, url, json=body, headers=only_new), 412, "exists")
+        assert len(await world.published()) == before
+        wrong = await world.http.request(method, url, json=body, headers={"If-None-Match": '"1"'})
+        is_problem(wrong, 422, "invalid-request")
+
+
 async def test_many_schools_are_listed_all_or_none(world: World) -> None:
     await world.open(clock="live")
     many = [{"npsn": f"{20000000 + number}", **SCHOOL} for number in range(1000)]

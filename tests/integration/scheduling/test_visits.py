@@ -189,7 +189,10 @@ async def test_the_same_visit_id_again(scheduling: Scheduling) -> None:
     assert (await scheduling.schedule(visit_id=VISIT_ID)).json() == moved.json()
     other = await scheduling.schedule(visit_id=VISIT_ID, day="2024-11-20")
     assert (other.status_code, other.json()["type"]) == (409, "/problems/conflict")
+    only_new = await scheduling.ask("POST", "/visits", visit(visit_id=VISIT_ID), if_none_match="*")
+    assert (only_new.status_code, only_new.json()["type"]) == (412, "/problems/exists")
     assert len(await scheduling.outbox()) == 2
+    assert (await scheduling.ask("POST", "/visits", visit(sets=["set-2"]), if_none_match="*")).status_code == 201
 
 
 async def test_an_idempotency_key_makes_one_visit(scheduling: Scheduling) -> None:

@@ -35,6 +35,7 @@ def refused(
 
 
 STALE = ("stale-revision", list[str]())
+EXISTS = ("exists", list[str]())
 WRONG_REVISION = ("invalid-request", ["#/revision"])
 WRONG_KNOWN_AT = ("invalid-request", ["#/known_at"])
 
@@ -51,6 +52,9 @@ WRONG_KNOWN_AT = ("invalid-request", ["#/known_at"])
         (6, Thing(), {"revision": 7}, WRONG_REVISION),
         (None, None, {"revision": 1}, STALE),
         (None, Thing(0, None), {}, None),
+        (0, None, {}, None),
+        (0, Thing(), {}, EXISTS),
+        (0, Thing(), {"revision": 7}, WRONG_REVISION),
         (None, Thing(), {"known_at": THEN}, WRONG_KNOWN_AT),
         (7, Thing(), {"known_at": THEN}, WRONG_KNOWN_AT),
         (None, Thing(), {"known_at": THEN, "revision": 7}, None),

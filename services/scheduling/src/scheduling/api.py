@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
 from chassis.db import Pool
-from chassis.http import IfMatch, etag, problems
-from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem, invalid
+from chassis.http import IfMatch, IfMatchOrNew, etag, problems
+from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem, invalid
 from contracts.schools import CampaignOpened
 from contracts.types import Campaign, Day, Group, Slug, Uuid
 from contracts.visits import VisitStatus
@@ -28,6 +28,7 @@ BASE: Final = "/v1/campaigns/{campaign}"
 ETAG: Final = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 LOCATION: Final = {"Location": {"description": "Where the visit is.", "schema": {"type": "string"}}}
 COMMAND: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, INVALID, KEY_REUSED)
+MAKING: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, EXISTS, INVALID, KEY_REUSED)
 SAID_ALREADY: Final = "It was so already."
 
 
@@ -46,14 +47,14 @@ def _sets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/sets/{set_id}",
         tags=["sets"],
         response_model=bodies.SetAnswer,
-        responses={**COMMAND, 200: {"headers": ETAG}, 201: {"model": bodies.SetAnswer, "headers": ETAG}},
+        responses={**MAKING, 200: {"headers": ETAG}, 201: {"model": bodies.SetAnswer, "headers": ETAG}},
     )
     async def put_set(
         request: Request,
         campaign: Campaign,
         set_id: Slug,
         body: Annotated[bodies.PutSet, Body(default_factory=bodies.PutSet)],
-        expected: IfMatch,
+        expected: IfMatchOrNew,
         key: IdempotencyKey = None,
     ) -> Response:
         """Makes a recording set or changes it. One that coming visits count on stays in service."""
@@ -108,14 +109,18 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
         status_code=201,
         response_model=bodies.VisitAnswer,
         responses={
-            **COMMAND,
+            **MAKING,
             **problems(CONFLICT, REFUSED),
             200: {"model": bodies.VisitAnswer, "headers": ETAG | LOCATION, "description": SAID_ALREADY},
             201: {"headers": ETAG | LOCATION},
         },
     )
     async def schedule(
-        request: Request, campaign: Campaign, body: bodies.Schedule, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.Schedule,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Schedules a visit. The same `visit_id` and plan again is answered with the visit as it is now."""
 
@@ -124,7 +129,7 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
             visit_id = body.visit_id or await visits.new_id(tx)
             where = f"{BASE.format(campaign=campaign)}/visits/{visit_id}"
             there = await visits.one(tx, campaign, visit_id)
-            body.check(opened.clock, None, there)
+            body.check(opened.clock, expected, there)
             if there is not None:
                 first = await visits.as_of(tx, campaign, visit_id, 1) or there
                 if not rules.asks_for(asked, first.plan, opened.zone):

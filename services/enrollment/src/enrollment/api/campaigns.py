@@ -6,10 +6,10 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.bodies import Command
 from chassis.commands import Answer, IdempotencyKey
-from chassis.conditional import IfMatch, etag
+from chassis.conditional import IfMatchOrNew, etag
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened, SchoolListed
 from contracts.types import Campaign, Npsn
 from enrollment.api import answers, bodies
@@ -33,13 +33,17 @@ def _campaign(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "",
         response_model=CampaignOpened,
         responses={
-            **problems(REFUSED, STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(REFUSED, STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"headers": ETAG},
             201: {"model": CampaignOpened, "headers": ETAG},
         },
     )
     async def put_campaign(
-        request: Request, campaign: Campaign, body: bodies.PutCampaign, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.PutCampaign,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Opens a campaign or changes it. Its days and zone are fixed once a submission was judged by them."""
 
@@ -85,7 +89,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/schools/{npsn}",
         response_model=SchoolListed,
         responses={
-            **problems(STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"headers": ETAG},
             201: {"model": SchoolListed, "headers": ETAG},
         },
@@ -95,7 +99,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         campaign: Campaign,
         npsn: Npsn,
         body: bodies.PutSchool,
-        expected: IfMatch,
+        expected: IfMatchOrNew,
         key: IdempotencyKey = None,
     ) -> Response:
         """Lists a school or changes what is said of it."""
@@ -110,9 +114,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.post(
-        "/schools:batch", response_model=answers.SchoolsAnswer, responses=problems(STALE_REVISION, INVALID, KEY_REUSED)
-    )
+    @routes.post("/schools:batch", response_model=answers.SchoolsAnswer, responses=problems(INVALID, KEY_REUSED))
     async def put_schools(
         request: Request, campaign: Campaign, body: bodies.PutSchools, key: IdempotencyKey = None
     ) -> Response:

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
+from chassis.conditional import OnlyNew
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, Problem, invalid
+from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, Problem, invalid
 from contracts.types import Slug
 from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands
@@ -36,11 +37,13 @@ def _register(routes: APIRouter, commands: Commands) -> None:
         status_code=201,
         response_model=answers.DeviceAnswer,
         responses={
-            **problems(CONFLICT, INVALID, KEY_REUSED),
+            **problems(CONFLICT, EXISTS, INVALID, KEY_REUSED),
             200: {"model": answers.DeviceAnswer, "description": "It was registered already."},
         },
     )
-    async def register(request: Request, body: bodies.RegisterDevice, key: IdempotencyKey = None) -> Response:
+    async def register(
+        request: Request, body: bodies.RegisterDevice, only_new: OnlyNew, key: IdempotencyKey = None
+    ) -> Response:
         """Registers a device for a campaign. The same again is fine, with another place too; another key never."""
         public_key = _public_key(body.public_key)
 
@@ -50,6 +53,8 @@ def _register(routes: APIRouter, commands: Commands) -> None:
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Problem(CONFLICT, "This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if only_new and not new:
+                raise Problem(EXISTS, "The device is registered for this campaign.")
             said = answers.DeviceAnswer(**{**body.model_dump(), "public_key": base64url(public_key)})
             return Answer(201 if new else 200, said.model_dump(mode="json"))
 

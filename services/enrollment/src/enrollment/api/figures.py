@@ -5,10 +5,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
-from chassis.conditional import IfMatch
+from chassis.conditional import IfMatchOrNew
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.types import Campaign
@@ -34,13 +34,17 @@ def _statements(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         status_code=201,
         response_model=FigureStated,
         responses={
-            **problems(STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"model": FigureStated, "headers": ETAG, "description": "It was known: changed, or the same again."},
             201: {"headers": ETAG},
         },
     )
     async def post_statement(
-        request: Request, campaign: Campaign, body: bodies.StateFigure, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.StateFigure,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Adds a statement, or a revision of one whose `statement_id` exists. It changes no coverage."""
 
@@ -79,10 +83,14 @@ def _targets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/targets",
         status_code=201,
         response_model=TargetUpdated,
-        responses={**problems(STALE_REVISION, INVALID, KEY_REUSED), 201: {"headers": ETAG}},
+        responses={**problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED), 201: {"headers": ETAG}},
     )
     async def post_target(
-        request: Request, campaign: Campaign, body: bodies.DecideTarget, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.DecideTarget,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Decides the target of a scope: its next revision. `If-Match` is the scope's last one."""
 
