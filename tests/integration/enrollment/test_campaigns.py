@@ -61,8 +61,6 @@ async def test_the_clock_is_chosen_once(world: World) -> None:
     without = {name: value for name, value in REPLAYED.items() if name != "clock"}
     assert (await world.http.put(URL, json=without)).status_code == 200
     is_problem(await world.http.put(URL, json={**REPLAYED, "clock": "live"}), 422, "invalid-request", "#/clock")
-    no_clock = {name: value for name, value in REPLAYED.items() if name != "known_at"}
-    is_problem(await world.http.put(URL, json=no_clock), 422, "invalid-request", "#/known_at")
 
 
 async def test_days_and_zone_are_fixed_once_a_submission_was_judged_by_them(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -63,6 +64,23 @@ async def test_a_void_with_the_revision_in_its_body(world: World, clock: str) ->
     both = {"json": {**body, "revision": 1}, "headers": {"If-Match": '"2"'}}
     is_problem(await world.http.post(url, **both), 422, "invalid-request", "#/revision")
     assert (await world.http.post(url, json={**body, "revision": 1})).json()["counts"] is False
+
+
+async def test_without_known_at_the_clock_decides_in_a_replayed_campaign_too(world: World) -> None:
+    before = await world.pool.fetchval("SELECT clock_timestamp()")
+    await world.open(known_at=None)
+    counter = await world.counter()
+    message = counter.submission()
+    await world.handle(message)
+    assert (await world.http.put(f"{URL}/schools/{NPSN}", json=SCHOOL)).status_code == 201
+    for kind, body in (("statements", STATEMENT), ("targets", TARGET)):
+        assert (await world.http.post(f"{URL}/{kind}", json=body)).status_code == 201
+    assert (await world.office("void", message)).status_code == 200
+    moments = [event.known_at for event in await world.published()]
+    assert len(moments) == 8
+    assert moments == sorted(moments) and before < moments[0] and moments[-1] < datetime.now(UTC)
+    late = await world.office("restore", message, known_at=at(5))
+    assert datetime.fromisoformat(late.json()["known_at"]) > moments[-1]
 
 
 async def test_an_instant_of_ones_own_is_refused_by_every_command_to_a_live_campaign(world: World) -> None:

@@ -72,7 +72,9 @@ def test_what_a_body_repeats_in_a_live_campaign(
 def test_known_at_takes_the_place_of_the_clock_in_a_replayed_campaign_alone() -> None:
     body = PutThing(known_at=THEN, revision=7)
     assert (body.replayed_at("replay"), body.replayed_at("live")) == (THEN, None)
-    assert refused("replay", None, Thing(), known_at=LATER) is None
+    assert PutThing().replayed_at("replay") is None
+    for known_at in (LATER, None):
+        assert refused("replay", None, Thing(), known_at=known_at) is None
 
 
 def test_said_is_what_the_command_is_about() -> None:

@@ -51,7 +51,7 @@ class Command(BaseModel):
 
     known_at: Annotated[
         Moment | None,
-        Field(description="The instant of the decision: required in a replayed campaign, refused in a live one."),
+        Field(description="Takes the place of the clock, in a replayed campaign alone; refused in a live one."),
     ] = None
     campaign: Annotated[Campaign | None, Field(description="If given, the one in the address.")] = None
 
@@ -63,11 +63,9 @@ class Command(BaseModel):
             raise Problem(INVALID, errors=errors)
 
     def check_clock(self, clock: Clock) -> None:
-        """In a replayed campaign a command says when it was; in a live one nobody may. Raises Problem."""
+        """In a replayed campaign a command may say when it was; in a live one nobody may. Raises Problem."""
         if clock == "live" and self.known_at is not None:
             raise invalid("#/known_at", "a live campaign has its own clock: leave it out")
-        if clock == "replay" and self.known_at is None:
-            raise invalid("#/known_at", "in a replayed campaign each command carries it")
 
     def replayed_at(self, clock: Clock) -> datetime | None:
         """What takes the place of the clock, in a replayed campaign alone."""
@@ -90,5 +88,5 @@ class Revised(Command):
         revision = current.revision if current else 0
         require_revision(expected if self.revision is None else self.revision, revision)
         came_back = current is not None and (self.revision, self.known_at) == (revision, current.known_at)
-        if not (clock == "live" and came_back):
+        if not came_back:
             self.check_clock(clock)
