@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from counter import Counter
+from counter.client import ONLY_REPLAYED
 from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, values
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -102,6 +103,19 @@ def test_a_refused_recording_names_its_columns(run: Run, home: Path) -> None:
     ]
     with Counter.open(home) as counter:
         assert numbers(counter) == []
+
+
+def test_an_instant_of_replay_in_a_live_campaign_is_refused(run: Run, office: Office, tmp_path: Path) -> None:
+    office.clock = "live"
+    run("init", "--enrollment", office.url, *SET_UP)
+    at, file = "2024-09-20T00:00:00+07:00", tmp_path / "file.csv"
+    said = f"ditolak / refused: {ONLY_REPLAYED}\n"
+    assert run("record", *WHO, "--replayed-at", at, code=1).stderr == said
+    run("record", *WHO)
+    assert run("close-session", "--replayed-at", at, code=1).stderr == said
+    file.write_text(f"{HEADER},replayed_at\n{csv_line(2)},{at}\n{csv_line(3)},\n")
+    assert "baris / row 2: replayed_at is for replayed" in run("import", file, code=1).stderr
+    assert json.loads(run("status", "--json").stdout)["total"] == 2
 
 
 @pytest.mark.usefixtures("ready")

@@ -179,6 +179,50 @@ async def test_what_enrollment_says_against_it_is_told(tmp_path: Path, office: O
     assert not (tmp_path / "loket").exists()
 
 
+async def test_a_campaign_that_is_not_open_is_told_and_nothing_is_made(tmp_path: Path, office: Office) -> None:
+    home = tmp_path / "loket"
+    with pytest.raises(NotSetUp, match="answered 404: There is nothing here - There is no such campaign"):
+        await Counter.init(home, campaign="lain-2024", enrollment=office.url, kind="mpp", place="MPP")
+    assert not home.exists() and office.devices == {}
+
+
+async def test_an_instant_of_replay_is_refused_in_a_live_campaign(home: Path, office: Office) -> None:
+    office.clock = "live"
+    with await new_counter(home, office) as counter:
+        for refused in (
+            lambda: counter.record(recording(1, replayed_at=NOON)),
+            lambda: counter.record_many([recording(1), recording(2, replayed_at=NOON)]),
+            lambda: counter.close_session(replayed_at=NOON),
+        ):
+            with pytest.raises(RecordingRefused, match="replayed_at is for replayed campaigns alone"):
+                refused()
+        assert numbers(counter) == []
+        rows = [Row(2, recording(1)), Row(3, recording(2, replayed_at=NOON)), Row(4, recording(3))]
+        results = list(counter.import_rows(rows))
+        assert [(one.number, one.result) for one in results] == [(2, "stored"), (3, "refused"), (4, "stored")]
+        assert results[1].message.startswith("replayed_at is for replayed campaigns alone")
+
+
+async def test_a_home_of_old_learns_the_clock_when_it_sends(home: Path, office: Office) -> None:
+    office.clock = "live"
+    (await new_counter(home, office)).close()
+    set_up = json.loads((home / "setup.json").read_text())
+    del set_up["clock"]
+    (home / "setup.json").write_text(json.dumps(set_up))
+    with Counter.open(home, transport=Broker()) as counter:
+        assert counter.record(recording(1, replayed_at=NOON)).new, "it cannot know yet"
+        office.refuse = (503, {"title": "Down"})
+        assert "were not refreshed" in (await counter.send()).notes[0]
+        office.refuse = None
+        assert (await counter.send()).complete
+        with pytest.raises(RecordingRefused):
+            counter.record(recording(2, replayed_at=NOON))
+    with Counter.open(home) as later, pytest.raises(RecordingRefused):
+        later.record(recording(2, replayed_at=NOON))
+    with await new_counter(home, office) as again:
+        assert again.setup.clock == "live"
+
+
 def lose(home: Path, file: str) -> None:
     for part in home.glob(f"{file}*"):
         part.unlink()

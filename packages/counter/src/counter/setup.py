@@ -17,7 +17,7 @@ from counter.seal import Recipient
 
 
 async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> None:
-    """Register the device, fetch the keys, then write the home with `setup.json` last.
+    """Ask for the campaign, register the device, fetch the keys, then write the home with `setup.json` last.
 
     Repeating it with the same arguments is fine, and registers again should enrollment have forgotten; an address of
     Kafka that is not given is not compared. Raises `NotSetUp`.
@@ -31,6 +31,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
     device = DeviceKey.load(home.device_key) if known else DeviceKey.generate()
     enrollment = Enrollment(setup.enrollment, http)
     try:
+        setup = replace(setup, clock=await enrollment.clock(setup.campaign))
         await enrollment.register(setup, device)
         keyset = await enrollment.keyset()
         Recipient.newest(keyset)
@@ -41,6 +42,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
     try:
         if repeated:
             home.keep_keyset(keyset)
+            home.keep_setup(setup)
         else:
             _write(home, setup, device, keyset)
     except OSError as error:
@@ -73,7 +75,7 @@ def _check(setup: Setup) -> None:
 
 def _same(home: Home, asked: Setup) -> Setup:
     there = home.setup()
-    asked = asked if asked.kafka else replace(asked, kafka=there.kafka)
+    asked = replace(asked, kafka=asked.kafka or there.kafka, clock=there.clock)
     differ = [name for name, value in asdict(there).items() if value != getattr(asked, name)]
     if differ:
         raise NotSetUp(
