@@ -195,6 +195,16 @@ async def test_the_same_visit_id_again(scheduling: Scheduling) -> None:
     assert (await scheduling.ask("POST", "/visits", visit(sets=["set-2"]), if_none_match="*")).status_code == 201
 
 
+async def test_a_visit_id_is_taken_in_any_case_and_answered_in_lower_case(scheduling: Scheduling) -> None:
+    own = "01930000-0000-7000-8000-00000000abcd"
+    made = await scheduling.schedule(visit_id=own.upper())
+    assert (made.json()["visit_id"], made.headers["location"].split("/")[-1]) == (own, own)
+    assert (await scheduling.schedule(visit_id=own)).status_code == 200
+    assert (await scheduling.ask("GET", f"/visits/{own.upper()}")).json() == made.json()
+    body = {"known_at": KNOWN_AT, "visit_id": own.upper(), "reason": "Hujan"}
+    assert (await scheduling.ask("POST", f"/visits/{own}/cancel", body)).json()["visit_id"] == own
+
+
 async def test_an_idempotency_key_makes_one_visit(scheduling: Scheduling) -> None:
     body = visit()
     first = await scheduling.ask("POST", "/visits", body, idempotency_key="satu")

@@ -110,10 +110,20 @@ def test_a_session_opens_by_itself_and_closes_with_its_count(counter: Counter) -
     event = SessionClosed.model_validate_json(values(counter)[3])
     assert (event.device_seq, event.session_id, event.submissions, event.closed_at) == (4, session, 2, at)
     assert counter.close_session() is None
-    assert counter.close_session(own) == (own, 1)
+    assert counter.close_session(own.upper()) == (own, 1)
+    with pytest.raises(RecordingRefused, match="session_id must be a UUID"):
+        counter.close_session("sesi-1")
     counter.record(recording(4))
     assert events(counter)[-1].session_id not in (session, own)
     assert numbers(counter) == [1, 2, 3, 4, 5, 6]
+
+
+def test_ids_of_ones_own_are_kept_in_lower_case(counter: Counter) -> None:
+    own = "0191f0e0-7b1c-7d3e-8f00-0123456789ab"
+    kept = counter.record(recording(1, submission_id=own.upper(), session_id=own.upper()))
+    assert kept.submission_id == own
+    assert (events(counter)[0].submission_id, events(counter)[0].session_id) == (own, own)
+    assert not counter.record(recording(1, submission_id=own, session_id=own)).new
 
 
 async def test_decisions_are_read_in_pages_and_once(counter: Counter, office: Office) -> None:

@@ -20,7 +20,7 @@ from counter.errors import CounterError, EnrollmentUnavailable, NotSetUp, Proble
 from counter.home import Home, Setup
 from counter.kept import Kept, RowResult
 from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
-from counter.recording import Recording
+from counter.recording import CHECKS, Recording
 from counter.seal import Recipient
 from counter.setup import set_up
 from counter.transport import KafkaTransport, Transport
@@ -182,10 +182,13 @@ class Counter:
         """Store the message that closes a session (None: the open one); `send` sends it.
 
         Returns the session and how many submissions this counter stored in it; None when no session is open.
-        Raises `RecordingRefused` for a `replayed_at` in a live campaign.
+        Raises `RecordingRefused` when `session_id` is no id, and for a `replayed_at` in a live campaign.
         """
         if self._by_the_clock(replayed_at):
             raise RecordingRefused([ONLY_REPLAYED])
+        if session_id is not None and (message := CHECKS["session_id"](session_id)):
+            raise RecordingRefused([Problem("session_id", message)])
+        session_id = session_id and session_id.lower()
         now = datetime.now(UTC)
         write = submission.closing(self.setup, self.device, closed_at or now, replayed_at)
         return self.queue.append_closing(session_id, submission.SUBMISSION, write, now.isoformat())

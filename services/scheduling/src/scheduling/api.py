@@ -12,7 +12,7 @@ from chassis.db import Pool
 from chassis.http import IfMatch, IfMatchOrNew, etag, problems
 from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem, invalid
 from contracts.schools import CampaignOpened
-from contracts.types import Campaign, Day, Group, Slug, Uuid
+from contracts.types import AnyUuid, Campaign, Day, Group, Slug
 from contracts.visits import VisitStatus
 from exactly_once import Connection
 from scheduling import bodies
@@ -95,7 +95,7 @@ def _read_visits(routes: APIRouter, pool: Pool) -> None:
     @routes.get(
         "/visits/{visit_id}", tags=["visits"], response_model=bodies.VisitAnswer, responses={200: {"headers": ETAG}}
     )
-    async def get_visit(campaign: Campaign, visit_id: Uuid) -> Response:
+    async def get_visit(campaign: Campaign, visit_id: AnyUuid) -> Response:
         """One visit as it is now."""
         async with pool.acquire() as connection:
             await _known(connection, campaign)
@@ -153,7 +153,7 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
     async def reschedule(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
+        visit_id: AnyUuid,
         body: bodies.Reschedule,
         expected: IfMatch,
         key: IdempotencyKey = None,
@@ -177,7 +177,7 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
     async def cancel(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
+        visit_id: AnyUuid,
         body: bodies.Cancel,
         expected: IfMatch,
         key: IdempotencyKey = None,
@@ -194,7 +194,7 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
     async def complete(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
+        visit_id: AnyUuid,
         body: Annotated[bodies.Complete, Body(default_factory=bodies.Complete)],
         expected: IfMatch,
         key: IdempotencyKey = None,

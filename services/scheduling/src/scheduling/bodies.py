@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from chassis.bodies import Moment, Revised
-from contracts.types import Count, Day, Group, Kind, Label, Reason, Slug, Uuid
+from contracts.types import AnyUuid, Count, Day, Group, Kind, Label, Reason, Slug
 from contracts.visits import MissedReason, VisitStatus
 from scheduling.sets.rules import RecordingSet
 from scheduling.visits import model
@@ -50,7 +50,7 @@ class PutSet(Revised):
 class Schedule(Revised):
     """A new visit, or a weekend session."""
 
-    visit_id: Annotated[Uuid, Field(description="UUIDv7; made by the service when left out.")] | None = None
+    visit_id: Annotated[AnyUuid, Field(description="UUIDv7; made by the service when left out.")] | None = None
     kind: Kind
     groups: Groups = Field(default_factory=list)
     place: Label
@@ -77,7 +77,7 @@ class Schedule(Revised):
 class OfVisit(Revised):
     """What every command to a visit may repeat."""
 
-    visit_id: Annotated[Uuid | None, Field(description="If given, the one in the address.")] = None
+    visit_id: Annotated[AnyUuid | None, Field(description="If given, the one in the address.")] = None
 
 
 class Reschedule(OfVisit):

@@ -8,6 +8,7 @@ from chassis.bodies import Command, Revised
 from contracts.schools import Clock, SchoolKind, Zone
 from contracts.targets import Measure
 from contracts.types import (
+    AnyUuid,
     Campaign,
     Count,
     Day,
@@ -21,7 +22,6 @@ from contracts.types import (
     Slug,
     Split,
     Text,
-    Uuid,
 )
 
 
@@ -72,7 +72,7 @@ class PutSchools(Command):
 class StateFigure(Revised):
     """A statement. With the id of one that exists it is its next revision."""
 
-    statement_id: Annotated[Uuid | None, Field(description="A UUIDv7; made here when left out.")] = None
+    statement_id: Annotated[AnyUuid | None, Field(description="A UUIDv7; made here when left out.")] = None
     scope: Scope
     population: Label
     measure: Measure
@@ -81,7 +81,7 @@ class StateFigure(Revised):
     stated_on: Day
     stated_by: Label
     source: Text
-    supersedes: list[Uuid] = Field(default_factory=list, max_length=1000)
+    supersedes: list[AnyUuid] = Field(default_factory=list, max_length=1000)
     withdrawn: bool = False
 
 
@@ -92,7 +92,7 @@ class DecideTarget(Revised):
     value: Count
     effective_from: Day
     counting_from: Day | None = None
-    based_on: list[Uuid] = Field(default_factory=list, max_length=1000, description="Statements that exist.")
+    based_on: list[AnyUuid] = Field(default_factory=list, max_length=1000, description="Statements that exist.")
     split: Split
     reason: Reason
     withdrawn: bool = False
@@ -102,14 +102,14 @@ class Void(Revised):
     """Takes a recording back: the one that counts, or another."""
 
     reason: Reason
-    submission_id: Uuid | None = None
+    submission_id: AnyUuid | None = None
 
 
 class Restore(Revised):
     """Lets a voided recording stand again: the one that was voided last, or another."""
 
     reason: Reason
-    submission_id: Uuid | None = None
+    submission_id: AnyUuid | None = None
 
 
 class Reattribute(Revised):
