@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -22,19 +22,23 @@ from enrollment.identity.boxes import open_box, signed_by
 from enrollment.identity.store import Citizen
 from enrollment.identity.vault import Vault
 from enrollment.recordings.facts import Facts
-from enrollment.recordings.rules import held_because, person_id_of
+from enrollment.recordings.rules import NobodyReason, held_because, person_id_of
 from enrollment.schools.rules import day_in
 from exactly_once import Received
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 Message = RecordingSubmitted | SessionClosed
+DeadReason = Literal[
+    "unknown_device", "bad_signature", "unknown_campaign", "replay_header_in_live_campaign", "malformed_replayed_at",
+    "wrong_field",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """Why a message cannot be taken now; it can be replayed once the cause is gone."""
 
-    reason: str
+    reason: DeadReason
     detail: str
 
 
@@ -121,7 +125,7 @@ class Judge:
         facts = Facts(event, content_sha256, recorded_on, received_at, held=held, birth_date_agrees=agrees)
         return Judged(facts, self._citizen(event, person), replayed_at)
 
-    def _whom(self, event: RecordingSubmitted, value: bytes) -> identity.Person | str:
+    def _whom(self, event: RecordingSubmitted, value: bytes) -> identity.Person | NobodyReason:
         """Whom the sealed box names, or in a word why it names nobody."""
         private_key = self._private_keys.get(event.kid)
         if private_key is None:
