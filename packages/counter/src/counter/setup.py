@@ -14,6 +14,7 @@ from counter.files import sync_folder
 from counter.home import Home, Setup
 from counter.queue import Queue
 from counter.seal import Recipient
+from counter.transport import check_servers
 
 
 async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> None:
@@ -69,6 +70,8 @@ def _check(setup: Setup) -> None:
         except ValidationError:
             rule = "a word as malang-2024" if name == "campaign" else "short text without 16 digits in a row"
             raise NotSetUp(f"--{name} must be {rule}") from None
+    if setup.kafka is not None:
+        check_servers(setup.kafka)
     if not setup.enrollment.startswith(("http://", "https://")):
         raise NotSetUp("--enrollment must be an address as http://127.0.0.1:8001")
 
