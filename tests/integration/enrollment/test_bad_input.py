@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from prometheus_client import CollectorRegistry
 
 from contracts.golden import read
-from contracts.submissions import RecordingSubmitted, SessionClosed
+from contracts.submissions import RecordingSubmitted, SessionClosed, sealing_info
 from enrollment.consume import subscriptions
 from enrollment.identity.keys import SealingKeys, WrongMasterKey
 from enrollment.identity.vault import Vault
+from enrollment.recordings.rules import person_id_of
 from exactly_once import Received
 from tests.integration.enrollment.audit import audit
-from tests.integration.enrollment.world import CAMPAIGN, Counter, World, at, nik
+from tests.integration.enrollment.world import CAMPAIGN, Counter, World, at, nik, received
 
 CANARY = "3573990102030404"
 EXAMPLES = Path(__file__).parents[3] / "packages/contracts/examples"
@@ -168,6 +169,44 @@ async def test_the_same_id_with_other_content_is_a_conflict_and_changes_nothing(
     assert await world.decision(first) == ("counted", None)
     assert await world.pool.fetchval("SELECT count(*) FROM enrollment.citizen") == 1
     await audit(world.pool)
+
+
+async def test_an_id_in_upper_case_is_the_same_submission(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    lower, session_id = str(uuid4()), str(uuid4())
+    upper = lower.upper()
+    made = counter.submission(
+        nik(1), submission_id=lower, session_id=session_id, info=sealing_info(CAMPAIGN, upper, counter.device_id)
+    )
+    shouted = in_upper_case(counter, made, lower, session_id)
+    assert shouted.event == made.event, "all that is kept is in lower case"
+    assert await world.handle(shouted) == []
+    assert await world.decision(made) == ("counted", None)
+    again = counter.submission(nik(1), submission_id=lower)
+    assert await world.handle(shouted, again) == ["submission_conflict"]
+    assert await world.person_id(made) == person_id_of(CAMPAIGN, lower)
+    [decision] = await world.published("submission-decided")
+    assert decision.submission_id == lower
+    assert [event.session_id for event in await world.published("recording-")] == [session_id]
+    other = counter.submission(nik(2), submission_id=str(uuid4()))
+    bound_to_lower = in_upper_case(counter, other, other.event.submission_id)
+    assert await world.handle(bound_to_lower) == []
+    assert await world.decision(other) == ("rejected", "cannot_open")
+    closing = counter.closing(session_id, 1)
+    assert await world.handle(in_upper_case(counter, closing, session_id)) == []
+    assert await world.pool.fetchval("SELECT session_id::text FROM enrollment.session_closed") == session_id
+    await audit(world.pool)
+
+
+def in_upper_case(counter: Counter, message: Received[Any], *ids: str) -> Received[Any]:
+    """The same message from a device that prints these ids in upper case."""
+    value = message.record.value
+    for one in ids:
+        assert one.encode() in value
+        value = value.replace(one.encode(), one.upper().encode())
+    headers = [("jb-signature", urlsafe_b64encode(counter.key.sign(value)))]
+    return received(type(message.event).model_validate_json(value), value, headers)
 
 
 async def test_a_rejected_id_cannot_be_used_for_another_content_either(world: World) -> None:

@@ -61,8 +61,6 @@ async def test_the_clock_is_chosen_once(world: World) -> None:
     without = {name: value for name, value in REPLAYED.items() if name != "clock"}
     assert (await world.http.put(URL, json=without)).status_code == 200
     is_problem(await world.http.put(URL, json={**REPLAYED, "clock": "live"}), 422, "invalid-request", "#/clock")
-    no_clock = {name: value for name, value in REPLAYED.items() if name != "known_at"}
-    is_problem(await world.http.put(URL, json=no_clock), 422, "invalid-request", "#/known_at")
 
 
 async def test_days_and_zone_are_fixed_once_a_submission_was_judged_by_them(world: World) -> None:
@@ -77,8 +75,6 @@ async def test_days_and_zone_are_fixed_once_a_submission_was_judged_by_them(worl
 
 async def test_everything_else_needs_a_campaign(world: World) -> None:
     person = f"{URL}/recordings/{uuid4()}"
-    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
-    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
     for method, url, body in [
         ("GET", URL, None),
         ("PUT", f"{URL}/schools/20533456", SCHOOL),
@@ -94,9 +90,11 @@ async def test_everything_else_needs_a_campaign(world: World) -> None:
         ("POST", f"{person}/void", {"reason": "x"}),
         ("POST", f"{person}/restore", {"reason": "x"}),
         ("POST", f"{person}/reattribute", {"reason": "x", "group": "outside"}),
-        ("POST", "/v1/devices", device),
     ]:
         is_problem(await world.http.request(method, url, json=body), 404, "not-found")
+    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
+    is_problem(await world.http.post("/v1/devices", json=device), 422, "invalid-request", "#/campaign")
 
 
 async def test_a_school_is_listed_changed_and_left_as_it_is(world: World) -> None:
@@ -114,6 +112,26 @@ async def test_a_school_is_listed_changed_and_left_as_it_is(world: World) -> Non
     is_problem(await world.http.get(f"{URL}/schools/20533457"), 404, "not-found")
     assert [event.revision for event in await world.published("school-listed")] == [1, 2]
     await audit(world.pool)
+
+
+async def test_with_if_none_match_it_is_made_and_not_changed(world: World) -> None:
+    only_new = {"If-None-Match": "*"}
+    statement = {**STATEMENT, "statement_id": str(uuid4())}
+    key = urlsafe_b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    device = {"device_id": "mpp-1", "campaign": CAMPAIGN, "kind": "mpp", "place": "MPP", "public_key": key}
+    for method, url, body in [
+        ("PUT", URL, LIVE),
+        ("PUT", f"{URL}/schools/20533456", SCHOOL),
+        ("POST", f"{URL}/statements", statement),
+        ("POST", f"{URL}/targets", TARGET),
+        ("POST", "/v1/devices", device),
+    ]:
+        assert (await world.http.request(method, url, json=body, headers=only_new)).status_code == 201
+        before = len(await world.published())
+        is_problem(await world.http.request(method, url, json=body, headers=only_new), 412, "exists")
+        assert len(await world.published()) == before
+        wrong = await world.http.request(method, url, json=body, headers={"If-None-Match": '"1"'})
+        is_problem(wrong, 422, "invalid-request")
 
 
 async def test_many_schools_are_listed_all_or_none(world: World) -> None:

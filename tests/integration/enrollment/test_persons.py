@@ -13,6 +13,8 @@ from exactly_once.records import Fault
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import (
     CAMPAIGN,
+    STATEMENT,
+    TARGET,
     URL,
     World,
     at,
@@ -30,10 +32,9 @@ async def test_operations_refuse_what_they_cannot_do(world: World) -> None:
     body = {"reason": "x", "known_at": at(5).isoformat()}
     is_problem(await world.http.post(f"{URL}/recordings/{uuid4()}/void", json=body), 404, "not-found")
     not_mine = {**body, "submission_id": hers.event.submission_id}
-    is_problem(await world.http.post(f"{url}/void", json=not_mine), 404, "not-found")
+    is_problem(await world.http.post(f"{url}/void", json=not_mine), 422, "invalid-request", "#/submission_id")
     is_problem(await world.http.post(f"{url}/restore", json=body), 409, "refused")
     is_problem(await world.http.post(f"{url}/void", json=body, headers={"If-Match": '"2"'}), 412, "stale-revision")
-    is_problem(await world.http.post(f"{url}/void", json={"reason": "x"}), 422, "invalid-request", "#/known_at")
     is_problem(await world.http.post(f"{url}/void", json={**body, "reason": ""}), 422, "invalid-request", "#/reason")
     typo = {**body, "submision_id": mine.event.submission_id}
     is_problem(await world.http.post(f"{url}/void", json=typo), 422, "invalid-request", "#/submision_id")
@@ -44,6 +45,26 @@ async def test_operations_refuse_what_they_cannot_do(world: World) -> None:
     done = await world.http.post(f"{url}/void", json=body, headers={"If-Match": '"1"'})
     assert (done.status_code, done.json()["counts"]) == (200, False)
     is_problem(await world.http.get(f"{URL}/submissions/{await world.person_id(mine)}"), 404, "not-found")
+    await audit(world.pool)
+
+
+async def test_ids_are_taken_in_any_case_and_answered_in_lower_case(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    message = counter.submission(nik(1))
+    await world.handle(message)
+    submission_id, person_id = message.event.submission_id, await world.person_id(message)
+    found = await world.http.get(f"{URL}/submissions/{submission_id.upper()}")
+    assert (found.json()["submission_id"], found.json()["person_id"]) == (submission_id, person_id)
+    body = {"reason": "x", "submission_id": submission_id.upper()}
+    voided = await world.http.post(f"{URL}/recordings/{person_id.upper()}/void", json=body)
+    assert (voided.json()["person_id"], voided.json()["counts"]) == (person_id, False)
+    statement_id = str(uuid4())
+    for spelt in (statement_id.upper(), statement_id):
+        stated = await world.http.post(f"{URL}/statements", json={**STATEMENT, "statement_id": spelt})
+        assert (stated.json()["statement_id"], stated.json()["revision"]) == (statement_id, 1)
+    target = await world.http.post(f"{URL}/targets", json={**TARGET, "based_on": [statement_id.upper()]})
+    assert target.json()["based_on"] == [statement_id]
     await audit(world.pool)
 
 

@@ -90,6 +90,8 @@ def meet_the_campaign(case: schemathesis.Case) -> None:
         del case.headers["if-match"]
     case.headers.pop("Idempotency-Key", None)
     if isinstance(case.body, dict):
+        for name in ("campaign", "revision", "visit_id", "set_id"):
+            case.body.pop(name, None)
         case.body |= {"known_at": KNOWN_AT} | ({"day": "2024-11-13"} if "day" in case.body else {})
 
 

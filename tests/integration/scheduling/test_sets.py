@@ -26,6 +26,20 @@ async def test_a_set_is_made_said_again_and_changed(empty: Scheduling) -> None:
     assert await empty.tx.fetchval("SELECT count(*) FROM set_version WHERE set_id = 'alat-1'") == 2
 
 
+async def test_a_set_is_made_and_not_changed_when_it_is_said_so(empty: Scheduling) -> None:
+    await empty.hear(opened())
+    body = {"known_at": KNOWN_AT, "label": "Alat 1"}
+    assert (await empty.ask("PUT", "/sets/alat-1", body, if_none_match="*")).status_code == 201
+    for again in (body, {**body, "label": "Alat 2"}):
+        there = await empty.ask("PUT", "/sets/alat-1", again, if_none_match="*")
+        assert (there.status_code, there.json()["type"], there.headers["etag"]) == (412, "/problems/exists", '"1"')
+    both = await empty.ask("PUT", "/sets/alat-1", body, if_none_match="*", if_match='"1"')
+    assert (both.status_code, both.json()["errors"][0]["parameter"]) == (422, "If-None-Match")
+    assert (await empty.ask("PUT", "/sets/alat-1", body, if_none_match='"1"')).status_code == 422
+    [read] = (await empty.ask("GET", "/sets")).json()["sets"]
+    assert (read["revision"], read["label"]) == (1, "Alat 1")
+
+
 async def test_a_set_that_a_coming_visit_counts_on_stays_in_service(scheduling: Scheduling) -> None:
     visit = await scheduling.scheduled()
     out = {"known_at": KNOWN_AT, "in_service": False}

@@ -14,6 +14,7 @@ RECORDED = "jemputbola.recording-completed.v1"
 SUBMITTED = "jemputbola.recording-submitted.v1"
 VISIT = "jemputbola.visit-completed.v1"
 LISTED = "jemputbola.school-listed.v1"
+UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
 def prop(name: str, type_: str) -> Callable[[Json], Json]:
@@ -130,6 +131,22 @@ BREAKING = {
         change(prop("group", RECORDED), pattern="^npsn:[0-9]{8}$"),
         f"{RECORDED} group: the pattern changed",
     ),
+    "pattern with a set that lost some": (
+        change(prop("submission_id", SUBMITTED), pattern=UUID.replace("A-F", "")),
+        f"{SUBMITTED} submission_id: the pattern changed",
+    ),
+    "pattern with another set": (
+        change(prop("submission_id", SUBMITTED), pattern=UUID.replace("a-f", "g-z")),
+        f"{SUBMITTED} submission_id: the pattern changed",
+    ),
+    "pattern with one set more": (
+        change(prop("submission_id", SUBMITTED), pattern=f"{UUID[:-1]}[0-9]$"),
+        f"{SUBMITTED} submission_id: the pattern changed",
+    ),
+    "pattern that looks ahead": (
+        change(prop("submission_id", SUBMITTED), pattern=f"^(?![x]){UUID[1:]}"),
+        f"{SUBMITTED} submission_id: the pattern changed",
+    ),
     "pattern changed beside null": (
         change(inner("session_id", RECORDED), pattern="^[0-9]+$"),
         f"{RECORDED} session_id: the pattern changed",
@@ -223,6 +240,7 @@ ADDITIVE = {
         cause={"anyOf": [prop("cause", RECORDED)(found), {"type": "null"}]}
     ),
     "pattern lifted": drop(prop("group", RECORDED), "pattern", "maxLength"),
+    "pattern with sets that grew": change(prop("person_id", RECORDED), pattern=UUID),
     "maximum raised": change(prop("sets", VISIT), maxItems=2000),
     "minimum lowered": change(prop("revision", RECORDED), minimum=0),
     "no longer limited": drop(prop("sets", VISIT), "maxItems"),

@@ -61,6 +61,7 @@ class Office:
     requests: list[str] = field(default_factory=list)
     refuse: tuple[int, dict[str, str]] | None = None
     page: int = 1000
+    clock: str = "replay"
 
     def new_key(self) -> str:
         kid = f"k{len(self.keys) + 1}"
@@ -103,6 +104,8 @@ class Office:
         split = urlsplit(path)
         if self.refuse:
             return self.refuse
+        if (method, split.path) == ("GET", f"/v1/campaigns/{CAMPAIGN}"):
+            return 200, {"campaign": CAMPAIGN, "clock": self.clock}
         if (method, split.path) == ("POST", "/v1/devices"):
             there = self.devices.setdefault(body["device_id"], body)
             return (200 if there is not body else 201), body
@@ -112,7 +115,7 @@ class Office:
             after = int(parse_qs(split.query).get("after", ["0"])[0])
             page = self.decisions[after : after + self.page]
             return 200, {"decisions": page, "next": str(after + len(page))}
-        return 404, {"title": "not found"}
+        return 404, {"title": "There is nothing here", "detail": "There is no such campaign: PUT it first."}
 
 
 class Server:

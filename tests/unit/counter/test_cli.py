@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from counter import Counter
+from counter.client import ONLY_REPLAYED
 from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, values
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -104,6 +105,19 @@ def test_a_refused_recording_names_its_columns(run: Run, home: Path) -> None:
         assert numbers(counter) == []
 
 
+def test_an_instant_of_replay_in_a_live_campaign_is_refused(run: Run, office: Office, tmp_path: Path) -> None:
+    office.clock = "live"
+    run("init", "--enrollment", office.url, *SET_UP)
+    at, file = "2024-09-20T00:00:00+07:00", tmp_path / "file.csv"
+    said = f"ditolak / refused: {ONLY_REPLAYED}\n"
+    assert run("record", *WHO, "--replayed-at", at, code=1).stderr == said
+    run("record", *WHO)
+    assert run("close-session", "--replayed-at", at, code=1).stderr == said
+    file.write_text(f"{HEADER},replayed_at\n{csv_line(2)},{at}\n{csv_line(3)},\n")
+    assert "baris / row 2: replayed_at is for replayed" in run("import", file, code=1).stderr
+    assert json.loads(run("status", "--json").stdout)["total"] == 2
+
+
 @pytest.mark.usefixtures("ready")
 def test_import_answers_every_row_and_may_be_repeated(run: Run, home: Path, tmp_path: Path) -> None:
     file, results = tmp_path / "file.csv", tmp_path / "results.csv"
@@ -115,10 +129,13 @@ def test_import_answers_every_row_and_may_be_repeated(run: Run, home: Path, tmp_
     assert nik(1) not in results.read_text() and "2007-01-31" not in results.read_text()
     file.write_text("\n".join([HEADER, csv_line(1), csv_line(2), "", csv_line(3)]))
     again = run("import", file, "--results", results)
+    assert again.stderr == ""
+    file.write_text("\n".join([HEADER, csv_line(4, nik=nik(4).replace("3101", "3001"))]))
+    assert "periksa / check 1 stored rows" in run("import", file).stderr
     assert [row["result"] for row in csv.DictReader(results.open())] == ["already stored", "stored", "already stored"]
     assert [line.split("│")[2].strip() for line in again.stdout.splitlines() if "│" in line] == ["1", "2", "0"]
     with Counter.open(home) as counter:
-        assert numbers(counter) == [1, 2, 3]
+        assert numbers(counter) == [1, 2, 3, 4]
 
 
 @pytest.mark.usefixtures("ready")
@@ -155,13 +172,19 @@ def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> 
     assert "keputusan / decisions: held 1" in shown.stdout
     assert f"no. 1 · {submission_id}: held (under_age)" in shown.stderr
     office.refuse = (503, {"title": "Down"})
-    assert "answered 503: Down" in run("status", "--refresh", code=1).stderr
+    away = run("status", "--refresh", code=1)
+    assert away.stderr.endswith("answered 503: Down\n") and "keputusan / decisions: held 1" in away.stdout
+    assert json.loads(run("status", "--refresh", "--json", code=1).stdout)["outcomes"] == {"held": 1}
 
 
 @pytest.mark.usefixtures("ready")
 def test_send_without_kafka(run: Run, office: Office) -> None:
     run("record", *WHO)
     assert "no address of Kafka" in run("send", code=78).stderr
+    for nonsense in ("nonsense:port", "127.0.0.1:70000", "[::1", "http://127.0.0.1:9092", ","):
+        done = run("send", "--kafka", nonsense, code=78)
+        assert "must be host:port" in done.stderr and done.stderr.count("\n") == 1
+        run("init", "--enrollment", office.url, *SET_UP, "--kafka", nonsense, code=78)
     done = run("send", "--kafka", "127.0.0.1:1", "--deadline", "0.5", code=1)
     assert "Kafka does not answer at 127.0.0.1:1" in done.stderr
     assert "nothing is lost, run `counter send` again" in done.stderr

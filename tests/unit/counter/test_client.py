@@ -110,10 +110,20 @@ def test_a_session_opens_by_itself_and_closes_with_its_count(counter: Counter) -
     event = SessionClosed.model_validate_json(values(counter)[3])
     assert (event.device_seq, event.session_id, event.submissions, event.closed_at) == (4, session, 2, at)
     assert counter.close_session() is None
-    assert counter.close_session(own) == (own, 1)
+    assert counter.close_session(own.upper()) == (own, 1)
+    with pytest.raises(RecordingRefused, match="session_id must be a UUID"):
+        counter.close_session("sesi-1")
     counter.record(recording(4))
     assert events(counter)[-1].session_id not in (session, own)
     assert numbers(counter) == [1, 2, 3, 4, 5, 6]
+
+
+def test_ids_of_ones_own_are_kept_in_lower_case(counter: Counter) -> None:
+    own = "0191f0e0-7b1c-7d3e-8f00-0123456789ab"
+    kept = counter.record(recording(1, submission_id=own.upper(), session_id=own.upper()))
+    assert kept.submission_id == own
+    assert (events(counter)[0].submission_id, events(counter)[0].session_id) == (own, own)
+    assert not counter.record(recording(1, submission_id=own, session_id=own)).new
 
 
 async def test_decisions_are_read_in_pages_and_once(counter: Counter, office: Office) -> None:
@@ -177,6 +187,50 @@ async def test_what_enrollment_says_against_it_is_told(tmp_path: Path, office: O
     with pytest.raises(NotSetUp, match="answered 409: Conflict - this device has another key"):
         await new_counter(tmp_path / "loket", office)
     assert not (tmp_path / "loket").exists()
+
+
+async def test_a_campaign_that_is_not_open_is_told_and_nothing_is_made(tmp_path: Path, office: Office) -> None:
+    home = tmp_path / "loket"
+    with pytest.raises(NotSetUp, match="answered 404: There is nothing here - There is no such campaign"):
+        await Counter.init(home, campaign="lain-2024", enrollment=office.url, kind="mpp", place="MPP")
+    assert not home.exists() and office.devices == {}
+
+
+async def test_an_instant_of_replay_is_refused_in_a_live_campaign(home: Path, office: Office) -> None:
+    office.clock = "live"
+    with await new_counter(home, office) as counter:
+        for refused in (
+            lambda: counter.record(recording(1, replayed_at=NOON)),
+            lambda: counter.record_many([recording(1), recording(2, replayed_at=NOON)]),
+            lambda: counter.close_session(replayed_at=NOON),
+        ):
+            with pytest.raises(RecordingRefused, match="replayed_at is for replayed campaigns alone"):
+                refused()
+        assert numbers(counter) == []
+        rows = [Row(2, recording(1)), Row(3, recording(2, replayed_at=NOON)), Row(4, recording(3))]
+        results = list(counter.import_rows(rows))
+        assert [(one.number, one.result) for one in results] == [(2, "stored"), (3, "refused"), (4, "stored")]
+        assert results[1].message.startswith("replayed_at is for replayed campaigns alone")
+
+
+async def test_a_home_of_old_learns_the_clock_when_it_sends(home: Path, office: Office) -> None:
+    office.clock = "live"
+    (await new_counter(home, office)).close()
+    set_up = json.loads((home / "setup.json").read_text())
+    del set_up["clock"]
+    (home / "setup.json").write_text(json.dumps(set_up))
+    with Counter.open(home, transport=Broker()) as counter:
+        assert counter.record(recording(1, replayed_at=NOON)).new, "it cannot know yet"
+        office.refuse = (503, {"title": "Down"})
+        assert "were not refreshed" in (await counter.send()).notes[0]
+        office.refuse = None
+        assert (await counter.send()).complete
+        with pytest.raises(RecordingRefused):
+            counter.record(recording(2, replayed_at=NOON))
+    with Counter.open(home) as later, pytest.raises(RecordingRefused):
+        later.record(recording(2, replayed_at=NOON))
+    with await new_counter(home, office) as again:
+        assert again.setup.clock == "live"
 
 
 def lose(home: Path, file: str) -> None:

@@ -102,6 +102,14 @@ async def test_it_gives_up_when_nothing_moves(sender: Counter, broker: Broker, c
     assert (now.stored_here, now.needs_attention, now.last_error) == (1, 0, "Kafka does not answer")
 
 
+async def test_a_refusal_is_no_confirmation_and_renews_nothing(sender: Counter, broker: Broker, clock: Clock) -> None:
+    sender.record_many([recording(n) for n in (1, 2)])
+    broker.script = [lambda _: [Outcome("unknown", "no leader"), Outcome("refused", "too large")]] * 500
+    summary = await sender.send(deadline=60)
+    assert (summary.ended, summary.refused, summary.left) == ("deadline", [(2, "too large")], 1)
+    assert 50 < clock.now <= 60
+
+
 async def test_every_confirmation_renews_the_patience(sender: Counter, broker: Broker, clock: Clock) -> None:
     sender.record_many([recording(n) for n in (1, 2)])
     down = every("unknown")

@@ -1,12 +1,12 @@
-"""Revisions over HTTP: `ETag`, `If-None-Match` and 304, `If-Match` and 412."""
+"""Revisions over HTTP: `ETag`, `If-None-Match` and 304, `If-Match` and 412, and `If-None-Match: *` for what is new."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Header
 from starlette.responses import Response
 
-from chassis.problems import MALFORMED, STALE_REVISION, Problem
+from chassis.problems import EXISTS, INVALID, MALFORMED, STALE_REVISION, Problem
 
 _REVISION: Final = re.compile(r'^"([0-9]{1,18})"$')
 _IF_MATCH: Final = r'^"[0-9]{1,18}"$'
@@ -36,14 +36,36 @@ def if_match(
     return int(match[1])
 
 
+def only_new(
+    if_none_match: Annotated[
+        Literal["*"] | None, Header(description="Make it, and change nothing: 412 when it exists.")
+    ] = None,
+) -> bool:
+    """Whether the client expects that there is nothing yet."""
+    return if_none_match is not None
+
+
 IfMatch = Annotated[int | None, Depends(if_match)]
+OnlyNew = Annotated[bool, Depends(only_new)]
+
+
+def if_match_or_new(expected: IfMatch, nothing_yet: OnlyNew) -> int | None:
+    """As `if_match`, and 0 for `If-None-Match: *`. Raises Problem(INVALID) when both are expected."""
+    if nothing_yet and expected not in (None, 0):
+        detail = "cannot be * where If-Match names a revision"
+        raise Problem(INVALID, errors=[{"parameter": "If-None-Match", "in": "header", "detail": detail}])
+    return 0 if nothing_yet else expected
+
+
+IfMatchOrNew = Annotated[int | None, Depends(if_match_or_new)]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag that you have: 304 when nothing has changed.")]
 
 
 def require_revision(expected: int | None, current: int) -> None:
-    """Raises Problem(STALE_REVISION) when the client expects another revision than the current one."""
+    """Raises Problem when the client expects another revision than the current one; 0 is: nothing yet."""
     if expected is not None and expected != current:
-        raise Problem(STALE_REVISION, "Read it again, then decide.", headers={"ETag": etag(current)}, current=current)
+        kind = STALE_REVISION if expected else EXISTS
+        raise Problem(kind, "Read it again, then decide.", headers={"ETag": etag(current)}, current=current)
 
 
 def not_modified(if_none_match: str | None, tag: str) -> Response | None:

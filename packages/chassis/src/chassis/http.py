@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis import answers, metrics
-from chassis.conditional import IfMatch, IfNoneMatch, etag, if_match, not_modified, require_revision
+from chassis.conditional import IfMatch, IfMatchOrNew, IfNoneMatch, etag, if_match, not_modified, require_revision
 from chassis.guard import Guard
 from chassis.health import Component, Health, Readiness
 from chassis.openapi import problems, truthful
 from chassis.problems import Problem
 
 __all__ = [
-    "IfMatch", "IfNoneMatch", "Problem", "create_app", "etag", "if_match", "not_modified", "problems",
+    "IfMatch", "IfMatchOrNew", "IfNoneMatch", "Problem", "create_app", "etag", "if_match", "not_modified", "problems",
     "require_revision",
 ]  # fmt: skip
 

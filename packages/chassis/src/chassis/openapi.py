@@ -16,6 +16,7 @@ _PROBLEM: Final[dict[str, Any]] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
+        "reason": {"type": "string", "description": "Which rule does not allow it: a word for programs."},
         "errors": {
             "type": "array",
             "items": {

@@ -24,6 +24,7 @@ METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", "This cannot be done here
 CONFLICT: Final = Kind("conflict", "It exists already, with other content", 409)
 REFUSED: Final = Kind("refused", "A rule does not allow this", 409)
 STALE_REVISION: Final = Kind("stale-revision", "It has changed since you read it", 412)
+EXISTS: Final = Kind("exists", "It exists already", 412)
 TOO_LARGE: Final = Kind("content-too-large", "The body is too large", 413)
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", "The body must be JSON", 415)
 INVALID: Final = Kind("invalid-request", "Some values are not allowed", 422)
@@ -32,8 +33,8 @@ INTERNAL: Final = Kind("internal-error", "Something went wrong here", 500)
 UNAVAILABLE: Final = Kind("unavailable", "The database does not answer at the moment", 503)
 
 ALL: Final = (
-    MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, CONFLICT, REFUSED, STALE_REVISION, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
-    INVALID, KEY_REUSED, INTERNAL, UNAVAILABLE,
+    MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, CONFLICT, REFUSED, STALE_REVISION, EXISTS, TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, INTERNAL, UNAVAILABLE,
 )  # fmt: skip
 
 
@@ -51,6 +52,11 @@ class Problem(Exception):
         """The members of the answer."""
         body = {"type": self.kind.type, "title": self.kind.title, "status": self.kind.status}
         return body | ({"detail": self.detail} if self.detail else {}) | self.ext
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """One value of the body is wrong."""
+    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
 
 
 def of_status(status: int) -> Kind:

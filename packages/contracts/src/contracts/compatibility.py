@@ -5,8 +5,9 @@ relies on. So a released type or topic only grows: nothing removed, nothing newl
 limit narrowed. Whatever does not fit gets a new type, `.v2`, beside the old one. Pure: JSON in, sentences out.
 """
 
+import re
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -145,6 +146,32 @@ def _fixed(at: str, keyword: str, was: str | None, now: str | None) -> Found:
         yield f"{at}: the {keyword} changed, and nobody can tell that it is not narrower"
 
 
+def _pattern(at: str, keyword: str, was: str | None, now: str | None) -> Found:
+    if was is None or now is None or not _classes_grew(was, now):
+        yield from _fixed(at, keyword, was, now)
+
+
+def _classes_grew(was: str, now: str) -> bool:
+    """Whether only sets of characters differ, as `[0-9a-f]`, and all of these grew: whatever matched still does.
+
+    The answer is no for a pattern with escapes, and for one that looks ahead or behind.
+    """
+    if any(sign in was + now for sign in ("(?", "\\")):
+        return False
+    pairs = zip_longest(_CLASSES.split(was), _CLASSES.split(now), fillvalue="")
+    return all(old == new or set() < _members(old) < _members(new) for old, new in pairs)
+
+
+_CLASSES: Final = re.compile(r"(\[[^]^[]+\])")
+
+
+def _members(characters: str) -> set[str]:
+    """The ASCII characters of a set; none for any other part of a pattern."""
+    if not _CLASSES.fullmatch(characters):
+        return set()
+    return {character for character in map(chr, range(128)) if re.fullmatch(characters, character)}
+
+
 def _unknown(at: str, keyword: str, was: Any, now: Any) -> Found:
     yield f"{at}: {keyword} changed, and no rule judges that"
 
@@ -173,7 +200,7 @@ RULES: Final[dict[str, Callable[[str, str, Any, Any], Found]]] = {
     **dict.fromkeys(LOWER_LIMITS | UPPER_LIMITS, _limit),
     "type": _type,
     "enum": _enum,
-    "pattern": _fixed,
+    "pattern": _pattern,
     "format": _fixed,
     "patternProperties": _by_pattern,
     "propertyNames": _within,

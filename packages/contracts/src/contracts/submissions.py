@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar
 from uuid import uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import from_json
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import MOST, Campaign, Count, Group, Instant, Kind, Label, Regency, Slug, Uuid
+from contracts.types import MOST, AnyUuid, Campaign, Count, Group, Instant, Kind, Label, Regency, Slug
 
 Sealed = Annotated[
     str,
@@ -44,8 +45,8 @@ class RecordingSubmitted(FromDevice):
     """One person's recording as the counter saw it. Who it was is in `sealed`, which enrollment alone can open."""
 
     type: ClassVar[str] = "jemputbola.recording-submitted.v1"
-    submission_id: Uuid
-    session_id: Uuid | None = None
+    submission_id: AnyUuid
+    session_id: AnyUuid | None = None
     group: Group | None = None
     recorded_at: Instant
     domicile_regency: Regency | None = None
@@ -73,7 +74,7 @@ class SessionClosed(FromDevice):
     """A counter finished a session: so many submissions belong to it."""
 
     type: ClassVar[str] = "jemputbola.session-closed.v1"
-    session_id: Uuid
+    session_id: AnyUuid
     closed_at: Instant
     submissions: Annotated[Count, Field(description="How many this device recorded in the session.")]
 
@@ -94,8 +95,16 @@ class SessionClosed(FromDevice):
 
 
 def sealing_info(campaign: str, submission_id: str, device_id: str) -> bytes:
-    """HPKE's `info`: binds the sealed box to the submission that carries it, so that it cannot be moved to another."""
+    """HPKE's `info`: binds the sealed box to the submission that carries it, so that it cannot be moved to another.
+
+    `submission_id` is as the device wrote it, in its own case.
+    """
     return f"{campaign}{submission_id}{device_id}".encode()
+
+
+def id_as_written(value: bytes) -> str:
+    """The `submission_id` of a `recording-submitted` as the device wrote it."""
+    return str(from_json(value)["submission_id"])
 
 
 class Identity(BaseModel):

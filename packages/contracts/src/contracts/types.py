@@ -59,6 +59,14 @@ Uuid = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
     Field(description="UUID in lower case."),
 ]
+# What others send: some systems print upper case. Whatever is published, stored or compared is a `Uuid`.
+AnyUuid = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", to_lower=True
+    ),
+    Field(description="UUID, read in any case as the same in lower case."),
+]
 Regency = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{2}$"), Field(description="Regency or city code, as `35.73`.")
 ]

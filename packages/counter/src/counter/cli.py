@@ -114,11 +114,12 @@ def import_(
         for note in source.notes:
             screen.warn(note)
         with Results.to(results, source.path) as outcome, screen.Progress("impor / import", source.lines) as progress:
-            for result in counter.import_rows(interrupt.stops(source.rows())):
-                outcome.add(result)
-                progress.at(result.number)
-        screen.table("Hasil impor / result of the import", outcome.counts())
-        screen.list_refused(outcome.refused)
+            try:
+                for result in counter.import_rows(interrupt.stops(source.rows())):
+                    outcome.add(result)
+                    progress.at(result.number)
+            finally:
+                screen.imported(outcome)
         if interrupt.happened:
             screen.warn("dihentikan / interrupted: the rows after these were not stored; import the same file again")
     if interrupt.happened or outcome.refused.total:
@@ -146,13 +147,19 @@ def status(
 ) -> None:
     """Keadaan / how many are stored here, sent, decided, in need of attention."""
     with Counter.open(home, enrollment=enrollment) as counter:
-        if refresh:
-            asyncio.run(counter.refresh_decisions())
+        not_read = None
+        try:
+            if refresh:
+                asyncio.run(counter.refresh_decisions())
+        except EnrollmentUnavailable as error:
+            not_read = error
         now = counter.status()
     if as_json:
         typer.echo(json.dumps(asdict(now), ensure_ascii=False, indent=2))
     else:
         screen.show(now)
+    if not_read:
+        raise not_read
 
 
 @app.command("close-session")
@@ -183,12 +190,13 @@ def _send(counter: Counter, kafka: str | None, deadline: float) -> None:
         summary: SendSummary = until_interrupted(
             lambda stop: counter.send(progress=progress.sending, deadline=deadline, stop=stop, kafka=kafka)
         )
-    if summary.ended != "interrupted":
-        try:
+    try:
+        if summary.ended != "interrupted":
             asyncio.run(counter.refresh_decisions())
-        except EnrollmentUnavailable as error:
-            summary.notes.append(f"decisions were not read: {error}")
-    screen.sent(summary)
+    except EnrollmentUnavailable as error:
+        summary.notes.append(f"decisions were not read: {error}")
+    finally:
+        screen.sent(summary)
     if not summary.complete:
         raise typer.Exit(1)
 

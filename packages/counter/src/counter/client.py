@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -15,16 +16,20 @@ from counter import ids, sending, status, submission
 from counter.csv_import import Row
 from counter.device import DeviceKey
 from counter.enrollment import Enrollment
-from counter.errors import CounterError, EnrollmentUnavailable, NotSetUp
+from counter.errors import CounterError, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
 from counter.home import Home, Setup
 from counter.kept import Kept, RowResult
 from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
-from counter.recording import Recording
+from counter.recording import CHECKS, Recording
 from counter.seal import Recipient
 from counter.setup import set_up
 from counter.transport import KafkaTransport, Transport
 
 BATCH: Final = 500  # rows stored in one transaction
+# Enrollment takes no such message in a live campaign, and the counter would never hear of it.
+ONLY_REPLAYED: Final = Problem(
+    "replayed_at", "is for replayed campaigns alone, and this one runs by the clock: leave it out"
+)
 
 
 class Counter:
@@ -99,12 +104,15 @@ class Counter:
     def record(self, recording: Recording) -> Kept:
         """Store one recording: when this returns it is on disk, sealed, and will not be lost.
 
-        Raises `RecordingRefused` when its `submission_id` is stored already with other content.
+        Raises `RecordingRefused` when its `submission_id` is stored already with other content, and when it has a
+        `replayed_at` in a live campaign.
         """
         return self.record_many([recording])[0]
 
     def record_many(self, recordings: Sequence[Recording]) -> list[Kept]:
         """Store many in one transaction. Raises `RecordingRefused`, with nothing stored, as `record` does."""
+        if any(self._by_the_clock(one.replayed_at) for one in recordings):
+            raise RecordingRefused([ONLY_REPLAYED])
         named = [(one, one.submission_id or ids.fresh(one.recorded_at)) for one in recordings]
         kept = self._store(named, all_or_none=True)
         return [Kept(name, one.seq, one.new) for (_, name), one in zip(named, kept, strict=True)]
@@ -115,7 +123,7 @@ class Counter:
         A bad row is refused and stops no other. Safe to repeat: what is stored already is said to be.
         """
         rows = iter(rows)
-        while batch := list(islice(rows, BATCH)):
+        while batch := [self._in_this_campaign(row) for row in islice(rows, BATCH)]:
             yield from self._import(batch)
 
     async def send(
@@ -134,7 +142,7 @@ class Counter:
         with self.home.alone("send"):
             transport = self._transport or self._own_transport(kafka)
             try:
-                note = await self._refresh_keyset()
+                note = await self._refresh()
                 summary = await sending.drain(
                     self.queue, transport, self.device_id, deadline=deadline, progress=progress, stop=stop
                 )
@@ -174,10 +182,24 @@ class Counter:
         """Store the message that closes a session (None: the open one); `send` sends it.
 
         Returns the session and how many submissions this counter stored in it; None when no session is open.
+        Raises `RecordingRefused` when `session_id` is no id, and for a `replayed_at` in a live campaign.
         """
+        if self._by_the_clock(replayed_at):
+            raise RecordingRefused([ONLY_REPLAYED])
+        if session_id is not None and (message := CHECKS["session_id"](session_id)):
+            raise RecordingRefused([Problem("session_id", message)])
+        session_id = session_id and session_id.lower()
         now = datetime.now(UTC)
         write = submission.closing(self.setup, self.device, closed_at or now, replayed_at)
         return self.queue.append_closing(session_id, submission.SUBMISSION, write, now.isoformat())
+
+    def _by_the_clock(self, replayed_at: datetime | None) -> bool:
+        """Whether it is an instant of replay in a campaign that is known to be live."""
+        return replayed_at is not None and self.setup.clock == "live"
+
+    def _in_this_campaign(self, row: Row) -> Row:
+        refused = row.recording is not None and self._by_the_clock(row.recording.replayed_at)
+        return Row(row.number, None, (ONLY_REPLAYED,)) if refused else row
 
     def _import(self, batch: list[Row]) -> Iterator[RowResult]:
         named = {
@@ -220,9 +242,12 @@ class Counter:
             raise NotSetUp("no address of Kafka: give --kafka or set KAFKA_BOOTSTRAP_SERVERS")
         return KafkaTransport(servers, topic_prefix=os.environ.get("KAFKA_TOPIC_PREFIX", ""))
 
-    async def _refresh_keyset(self) -> str:
+    async def _refresh(self) -> str:
         """Take over enrollment's newest keys; without network those at hand do. Returns what to tell, if anything."""
         try:
+            if self.setup.clock is None:
+                self.setup = replace(self.setup, clock=await self._enrollment.clock(self.setup.campaign))
+                self.home.keep_setup(self.setup)
             keyset = await self._enrollment.keyset()
             self._recipient = Recipient.newest(keyset)
             self.home.keep_keyset(keyset)

@@ -75,8 +75,6 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
     "married": yes,
     "family_card": yes,
     "birth_certificate": yes,
-    "session_id": str.lower,
-    "submission_id": str.lower,
 }
 
 

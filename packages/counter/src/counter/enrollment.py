@@ -1,4 +1,4 @@
-"""Enrollment over HTTP: this device's registration, the keys to seal to, the decisions to read back."""
+"""Enrollment over HTTP: the campaign's clock, this device's registration, the keys to seal to, the decisions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +31,13 @@ class Enrollment:
             "public_key": device.public_text,
         }
         await self._ask("POST", "/v1/devices", json=body)
+
+    async def clock(self, campaign: str) -> str:
+        """By which clock a campaign runs, `live` or `replay`: chosen when it is opened, for good."""
+        clock = (await self._ask("GET", f"/v1/campaigns/{campaign}")).get("clock")
+        if clock not in ("live", "replay"):
+            raise EnrollmentUnavailable(f"{self._url} answered with something that is no campaign")
+        return str(clock)
 
     async def keyset(self) -> dict[str, Any]:
         """The keys to seal to, newest first."""

@@ -16,13 +16,17 @@ from counter.seal import Recipient
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What `counter init` was told. `kafka` None: taken from KAFKA_BOOTSTRAP_SERVERS when sending."""
+    """What `counter init` was told, and the campaign's clock, `live` or `replay`.
+
+    `kafka` None: taken from KAFKA_BOOTSTRAP_SERVERS when sending. `clock` None: the home is older than the question.
+    """
 
     campaign: str
     enrollment: str
     kind: str
     place: str
     kafka: str | None = None
+    clock: str | None = None
 
 
 class Home:
@@ -46,13 +50,13 @@ class Home:
             raise NotSetUp(f"{self.folder} is not a counter yet: run `counter init --home {self.folder} ...` first")
         content = self._json(self.setup_file)
         values: dict[str, Any] = {one.name: content.get(one.name) for one in fields(Setup)}
-        if not all(isinstance(value, str) for name, value in values.items() if name != "kafka"):
+        if not all(isinstance(value, str) for name, value in values.items() if name not in ("kafka", "clock")):
             raise NotSetUp(f"{self.setup_file} is damaged")
         return Setup(**values)
 
     def keep_setup(self, setup: Setup) -> None:
         """Write it; from now on the home is a counter."""
-        write_private(self.setup_file, json.dumps(asdict(setup), indent=1).encode())
+        _keep(self.setup_file, json.dumps(asdict(setup), indent=1).encode())
 
     def recipient(self) -> Recipient:
         """The key to seal to, as last fetched. Raises `NotSetUp`."""
@@ -63,9 +67,7 @@ class Home:
 
     def keep_keyset(self, keyset: Mapping[str, Any]) -> None:
         """Remember enrollment's keys for the days without network."""
-        content = json.dumps(keyset).encode()
-        if not self.keyset_file.exists() or self.keyset_file.read_bytes() != content:
-            write_private(self.keyset_file, content)
+        _keep(self.keyset_file, json.dumps(keyset).encode())
 
     @contextmanager
     def alone(self, doing: str) -> Iterator[None]:
@@ -95,3 +97,9 @@ class Home:
         if not isinstance(content, dict):
             raise NotSetUp(f"{path} is damaged")
         return content
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """What is there already is not written again."""
+    if not path.exists() or path.read_bytes() != content:
+        write_private(path, content)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from contracts.types import Group, Kind, Label, Regency, Uuid
+from contracts.types import AnyUuid, Group, Kind, Label, Regency
 from counter.errors import Problem, RecordingRefused
 
 EARLIEST_BIRTH: Final = date(1900, 1, 1)
@@ -70,7 +70,7 @@ def _by_contract(of: Any, message: str) -> Callable[[Any], str | None]:
     return check
 
 
-_UUID_MESSAGE = "must be a UUID in lower case, as 0190f5a0-7b1c-7d3e-8f00-0123456789ab"
+_UUID_MESSAGE = "must be a UUID, as 0190f5a0-7b1c-7d3e-8f00-0123456789ab"
 CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "nik": nik_problem,
     "birth_date": _birth_date_problem,
@@ -79,8 +79,8 @@ CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "domicile_regency": _by_contract(Regency, "must be a regency's code, as 35.73"),
     "kind": _by_contract(Kind, "must be 1-64 characters without 16 digits in a row, as school_visit"),
     "place": _by_contract(Label, "must be 1-200 characters without 16 digits in a row"),
-    "session_id": _by_contract(Uuid, _UUID_MESSAGE),
-    "submission_id": _by_contract(Uuid, _UUID_MESSAGE),
+    "session_id": _by_contract(AnyUuid, _UUID_MESSAGE),
+    "submission_id": _by_contract(AnyUuid, _UUID_MESSAGE),
     "replayed_at": _instant_problem,
 }
 
@@ -109,6 +109,9 @@ class Recording:
     replayed_at: datetime | None = None
 
     def __post_init__(self) -> None:
+        for name in ("submission_id", "session_id"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value.lower() if isinstance(value, str) else value)
         problems = []
         for column, check in CHECKS.items():
             value = getattr(self, column)

@@ -35,6 +35,7 @@ class Results:
         self._writer = csv.writer(file) if file else None
         self._tally: Tally[str] = Tally()
         self.refused = Refused()
+        self.to_check = 0
         if self._writer:
             self._writer.writerow(["row", "submission_id", "result", "message"])
 
@@ -56,7 +57,9 @@ class Results:
         if self._writer and self._file:
             self._writer.writerow([result.number, result.submission_id or "", result.result, result.message])
             self._file.flush()
-        if result.result == "refused":
+        if result.result != "refused":
+            self.to_check += bool(result.message)
+        else:
             self.refused.total += 1
             if len(self.refused.first) < SHOWN:
                 self.refused.first.append(result)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from counter.results import Refused
+from counter.results import Results
 from counter.sending import Sending, SendSummary
 from counter.status import Status
 
@@ -47,12 +47,16 @@ def table(title: str, rows: Sequence[tuple[str, int]]) -> None:
     _out.print(grid)
 
 
-def list_refused(refused: Refused) -> None:
-    """The first refused rows with the reason."""
+def imported(results: Results) -> None:
+    """What became of a file's rows: how many, the first refused ones with the reason, and whether to look again."""
+    table("Hasil impor / result of the import", results.counts())
+    refused = results.refused
     for row in refused.first:
         warn(f"baris / row {row.number}: {row.message}")
     if refused.total > len(refused.first):
         warn(f"... {refused.total - len(refused.first):,} more: --results FILE.csv lists every row")
+    if results.to_check:
+        warn(f"periksa / check {results.to_check:,} stored rows: --results FILE.csv says why")
 
 
 def sent(summary: SendSummary) -> None:

@@ -69,7 +69,7 @@ async def drain(
     while not stop.is_set() and (window := queue.unsent(after, WINDOW)):
         outcomes = await _attempt(transport, window, device_id, stop)
         unknown = _note_down(queue, window, outcomes, summary)
-        if any(outcome.state != "unknown" for outcome in outcomes):
+        if any(outcome.state == "sent" for outcome in outcomes):
             pause, last_success = FIRST_PAUSE, time.monotonic()
         if unknown is None:
             after = window[-1].seq

@@ -14,10 +14,11 @@ from counter.files import sync_folder
 from counter.home import Home, Setup
 from counter.queue import Queue
 from counter.seal import Recipient
+from counter.transport import check_servers
 
 
 async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> None:
-    """Register the device, fetch the keys, then write the home with `setup.json` last.
+    """Ask for the campaign, register the device, fetch the keys, then write the home with `setup.json` last.
 
     Repeating it with the same arguments is fine, and registers again should enrollment have forgotten; an address of
     Kafka that is not given is not compared. Raises `NotSetUp`.
@@ -31,6 +32,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
     device = DeviceKey.load(home.device_key) if known else DeviceKey.generate()
     enrollment = Enrollment(setup.enrollment, http)
     try:
+        setup = replace(setup, clock=await enrollment.clock(setup.campaign))
         await enrollment.register(setup, device)
         keyset = await enrollment.keyset()
         Recipient.newest(keyset)
@@ -41,6 +43,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
     try:
         if repeated:
             home.keep_keyset(keyset)
+            home.keep_setup(setup)
         else:
             _write(home, setup, device, keyset)
     except OSError as error:
@@ -67,13 +70,15 @@ def _check(setup: Setup) -> None:
         except ValidationError:
             rule = "a word as malang-2024" if name == "campaign" else "short text without 16 digits in a row"
             raise NotSetUp(f"--{name} must be {rule}") from None
+    if setup.kafka is not None:
+        check_servers(setup.kafka)
     if not setup.enrollment.startswith(("http://", "https://")):
         raise NotSetUp("--enrollment must be an address as http://127.0.0.1:8001")
 
 
 def _same(home: Home, asked: Setup) -> Setup:
     there = home.setup()
-    asked = asked if asked.kafka else replace(asked, kafka=there.kafka)
+    asked = replace(asked, kafka=asked.kafka or there.kafka, clock=there.clock)
     differ = [name for name, value in asdict(there).items() if value != getattr(asked, name)]
     if differ:
         raise NotSetUp(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +19,19 @@ from aiokafka.errors import (
 )
 
 from contracts.topics import RECORDING_SUBMISSIONS
+from counter.errors import NotSetUp
 
 MAX_RECORD: Final = 1024 * 1024  # bytes, as the topic's max.message.bytes
 _OF_THE_RECORD: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+_SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+)(?::([0-9]{1,5}))?")
 log = logging.getLogger(__name__)
+
+
+def check_servers(servers: str) -> None:
+    """Raises `NotSetUp` for what can be no address of Kafka: the client would end in a traceback."""
+    found = [_SERVER.fullmatch(one.strip()) for one in servers.split(",") if one.strip()]
+    if not found or not all(one and int(one[1] or 0) < 2**16 for one in found):
+        raise NotSetUp("the address of Kafka must be host:port, or several with commas, as 127.0.0.1:9092")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,8 @@ class KafkaTransport:
     """
 
     def __init__(self, bootstrap_servers: str, *, topic_prefix: str = "", timeout: float = 15.0) -> None:
-        """`timeout` in seconds, for one call of `send`."""
+        """`timeout` in seconds, for one call of `send`. Raises `NotSetUp`."""
+        check_servers(bootstrap_servers)
         self.topic = topic_prefix + RECORDING_SUBMISSIONS.name
         self._servers = bootstrap_servers
         self._timeout = timeout

@@ -5,14 +5,14 @@ from datetime import datetime
 from exactly_once.records import Connection
 
 
-async def decision_instant(tx: Connection) -> datetime:
+async def decision_instant(tx: Connection, given: datetime | None = None) -> datetime:
     """`known_at` of what this transaction decides; in a READ COMMITTED transaction, under the locks that it needs.
 
-    By PostgreSQL's clock, and later than everything that was promised, even when that clock was set back. Until the
-    transaction ends no progress is promised beyond it.
+    By PostgreSQL's clock, and later than everything that was promised, even when that clock was set back; `given`
+    takes the clock's place. Either way no progress is promised beyond this moment until the transaction ends.
     """
-    found: datetime = await tx.fetchval("SELECT exactly_once.decide()")
-    return found
+    now: datetime = await tx.fetchval("SELECT exactly_once.decide()")
+    return given or now
 
 
 async def known_through(connection: Connection) -> datetime:

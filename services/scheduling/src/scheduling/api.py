@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
 from chassis.db import Pool
-from chassis.http import IfMatch, etag, problems, require_revision
-from chassis.problems import CONFLICT, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
+from chassis.http import IfMatch, IfMatchOrNew, etag, problems
+from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem, invalid
 from contracts.schools import CampaignOpened
-from contracts.types import Campaign, Day, Group, Slug, Uuid
+from contracts.types import AnyUuid, Campaign, Day, Group, Slug
 from contracts.visits import VisitStatus
 from exactly_once import Connection
 from scheduling import bodies
@@ -28,6 +28,7 @@ BASE: Final = "/v1/campaigns/{campaign}"
 ETAG: Final = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 LOCATION: Final = {"Location": {"description": "Where the visit is.", "schema": {"type": "string"}}}
 COMMAND: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, INVALID, KEY_REUSED)
+MAKING: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, EXISTS, INVALID, KEY_REUSED)
 SAID_ALREADY: Final = "It was so already."
 
 
@@ -46,21 +47,22 @@ def _sets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/sets/{set_id}",
         tags=["sets"],
         response_model=bodies.SetAnswer,
-        responses={**COMMAND, 200: {"headers": ETAG}, 201: {"model": bodies.SetAnswer, "headers": ETAG}},
+        responses={**MAKING, 200: {"headers": ETAG}, 201: {"model": bodies.SetAnswer, "headers": ETAG}},
     )
     async def put_set(
         request: Request,
         campaign: Campaign,
         set_id: Slug,
         body: Annotated[bodies.PutSet, Body(default_factory=bodies.PutSet)],
-        expected: IfMatch,
+        expected: IfMatchOrNew,
         key: IdempotencyKey = None,
     ) -> Response:
         """Makes a recording set or changes it. One that coming visits count on stays in service."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
+            body.check_address(set_id=set_id)
             current = await sets.one(tx, campaign, set_id)
-            require_revision(expected, current.revision if current else 0)
+            body.check(opened.clock, expected, current)
             asked = set_rules.RecordingSet(campaign, set_id, 0, known_at, body.label, body.in_service)
             coming = await visits.some(tx, campaign, status="scheduled", of_set=set_id)
             new = set_rules.put(current, asked, coming, opened.zone)
@@ -68,7 +70,7 @@ def _sets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
                 await sets.add(tx, new)
             return Answer(200 if current else 201, bodies.of_set(new), {"ETag": etag(new.revision)})
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.get("/sets", tags=["sets"], response_model=bodies.SetsAnswer)
     async def list_sets(campaign: Campaign) -> Response:
@@ -93,7 +95,7 @@ def _read_visits(routes: APIRouter, pool: Pool) -> None:
     @routes.get(
         "/visits/{visit_id}", tags=["visits"], response_model=bodies.VisitAnswer, responses={200: {"headers": ETAG}}
     )
-    async def get_visit(campaign: Campaign, visit_id: Uuid) -> Response:
+    async def get_visit(campaign: Campaign, visit_id: AnyUuid) -> Response:
         """One visit as it is now."""
         async with pool.acquire() as connection:
             await _known(connection, campaign)
@@ -107,14 +109,18 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
         status_code=201,
         response_model=bodies.VisitAnswer,
         responses={
-            **COMMAND,
+            **MAKING,
             **problems(CONFLICT, REFUSED),
             200: {"model": bodies.VisitAnswer, "headers": ETAG | LOCATION, "description": SAID_ALREADY},
             201: {"headers": ETAG | LOCATION},
         },
     )
     async def schedule(
-        request: Request, campaign: Campaign, body: bodies.Schedule, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.Schedule,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Schedules a visit. The same `visit_id` and plan again is answered with the visit as it is now."""
 
@@ -122,18 +128,21 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
             asked = body.asked()
             visit_id = body.visit_id or await visits.new_id(tx)
             where = f"{BASE.format(campaign=campaign)}/visits/{visit_id}"
-            if first := await visits.as_of(tx, campaign, visit_id, 1):
+            there = await visits.one(tx, campaign, visit_id)
+            body.check(opened.clock, expected, there)
+            if there is not None:
+                first = await visits.as_of(tx, campaign, visit_id, 1) or there
                 if not rules.asks_for(asked, first.plan, opened.zone):
                     raise Problem(
                         CONFLICT, "This visit_id has another plan already: use a new one, or PATCH the visit."
                     )
-                return _answer(await _visit(tx, campaign, visit_id), location=where)
+                return _answer(there, location=where)
             situation = await _situation(tx, opened, asked)
             visit = rules.schedule(visit_id, asked, situation, known_at)
             await visits.add(tx, visit)
             return _answer(visit, 201, where)
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.patch(
         "/visits/{visit_id}",
@@ -144,19 +153,21 @@ def _plan_visits(routes: APIRouter, commands: Commands) -> None:
     async def reschedule(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
-        body: Annotated[bodies.Reschedule, Body()],
+        visit_id: AnyUuid,
+        body: bodies.Reschedule,
         expected: IfMatch,
         key: IdempotencyKey = None,
     ) -> Response:
         """Gives the visit another day, time, place or other sets. Nothing changed: no new revision."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
-            asked = rules.after(visit, body, opened.zone)
+            visit = await _expected(tx, opened, visit_id, body, expected)
+            if body.status not in (None, visit.status):
+                raise invalid("#/status", "cannot be changed here: cancel or complete the visit")
+            asked = rules.after(visit, body.changes(), opened.zone)
             return await _say(tx, visit, rules.reschedule(visit, asked, await _situation(tx, opened, asked), known_at))
 
-        return await commands.do(request, campaign, key, body.get("known_at"), act)
+        return await commands.do(request, campaign, key, body, act)
 
 
 def _end_visits(routes: APIRouter, commands: Commands) -> None:
@@ -166,24 +177,24 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
     async def cancel(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
+        visit_id: AnyUuid,
         body: bodies.Cancel,
         expected: IfMatch,
         key: IdempotencyKey = None,
     ) -> Response:
         """Cancels the visit, for good; its sets are free."""
 
-        async def act(tx: Connection, _: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
+        async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
+            visit = await _expected(tx, opened, visit_id, body, expected)
             return await _say(tx, visit, rules.cancel(visit, body.reason, known_at))
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
     @routes.post("/visits/{visit_id}/complete", tags=["visits"], **documented)
     async def complete(
         request: Request,
         campaign: Campaign,
-        visit_id: Uuid,
+        visit_id: AnyUuid,
         body: Annotated[bodies.Complete, Body(default_factory=bodies.Complete)],
         expected: IfMatch,
         key: IdempotencyKey = None,
@@ -191,10 +202,10 @@ def _end_visits(routes: APIRouter, commands: Commands) -> None:
         """Says that the visit took place, and who was missed why. On its day or after."""
 
         async def act(tx: Connection, opened: CampaignOpened, known_at: datetime) -> Answer:
-            visit = await _visit(tx, campaign, visit_id, expected)
+            visit = await _expected(tx, opened, visit_id, body, expected)
             return await _say(tx, visit, rules.complete(visit, body.missed, opened.zone, known_at))
 
-        return await commands.do(request, campaign, key, body.known_at, act)
+        return await commands.do(request, campaign, key, body, act)
 
 
 async def _known(connection: Connection, campaign: str) -> None:
@@ -202,11 +213,20 @@ async def _known(connection: Connection, campaign: str) -> None:
         raise unknown_campaign()
 
 
-async def _visit(connection: Connection, campaign: str, visit_id: str, expected: int | None = None) -> Visit:
+async def _visit(connection: Connection, campaign: str, visit_id: str) -> Visit:
     visit = await visits.one(connection, campaign, visit_id)
     if visit is None:
         raise Problem(NOT_FOUND, "The campaign has no such visit.", reason="unknown_visit")
-    require_revision(expected, visit.revision)
+    return visit
+
+
+async def _expected(
+    tx: Connection, opened: CampaignOpened, visit_id: str, body: bodies.OfVisit, expected: int | None
+) -> Visit:
+    """The visit that a command is about, if it is as the client expects it. Raises Problem."""
+    body.check_address(visit_id=visit_id)
+    visit = await _visit(tx, opened.campaign, visit_id)
+    body.check(opened.clock, expected, visit)
     return visit
 
 

@@ -1,34 +1,15 @@
 """What commands say and what they are answered, as JSON. The names are those of the events."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final
+from datetime import date, datetime
+from typing import Annotated, Any, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    WrapValidator,
-)
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from contracts.types import Count, Day, Group, Instant, Kind, Label, Reason, Slug, Uuid
+from chassis.bodies import Moment, Revised
+from contracts.types import AnyUuid, Count, Day, Group, Kind, Label, Reason, Slug
 from contracts.visits import MissedReason, VisitStatus
 from scheduling.sets.rules import RecordingSet
 from scheduling.visits import model
-
-EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-STRICT: Final = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-def _plausible(instant: datetime) -> datetime:
-    if not EARLIEST <= instant <= LATEST:
-        raise ValueError("must be between 1970-01-02 and 2200-01-01")
-    return instant
 
 
 def _one_or_the_other(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -39,15 +20,6 @@ def _one_or_the_other(value: Any, validate: ValidatorFunctionWrapHandler) -> Any
         raise ValueError("must be 1 to 100 ids of sets, or how many") from None
 
 
-# Far from the ends of the calendar, so that no zone leads beyond it.
-Moment = Annotated[
-    Instant,
-    AfterValidator(_plausible),
-    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with offset, 1970 to 2200."}),
-]
-KnownAt = Annotated[
-    Moment, Field(description="The instant of the decision: required in a replayed campaign, refused in a live one.")
-]
 SetList = Annotated[list[Slug], Field(min_length=1, max_length=100)]
 HowMany = Annotated[int, Field(strict=True, ge=1, le=100)]
 Sets = Annotated[
@@ -67,25 +39,18 @@ Missed = Annotated[
 ]
 
 
-class Command(BaseModel):
-    """What every command may carry."""
-
-    model_config = STRICT
-
-    known_at: KnownAt | None = None
-
-
-class PutSet(Command):
+class PutSet(Revised):
     """A recording set."""
 
+    set_id: Annotated[Slug | None, Field(description="If given, the one in the address.")] = None
     label: Label | None = None
     in_service: bool = True
 
 
-class Schedule(Command):
+class Schedule(Revised):
     """A new visit, or a weekend session."""
 
-    visit_id: Annotated[Uuid, Field(description="UUIDv7; made by the service when left out.")] | None = None
+    visit_id: Annotated[AnyUuid, Field(description="UUIDv7; made by the service when left out.")] | None = None
     kind: Kind
     groups: Groups = Field(default_factory=list)
     place: Label
@@ -109,29 +74,40 @@ class Schedule(Command):
         )
 
 
-class Reschedule(TypedDict, total=False):
-    """What the visit is to have instead; what is left out stays. Another day alone keeps the hours."""
+class OfVisit(Revised):
+    """What every command to a visit may repeat."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
-
-    known_at: KnownAt
-    kind: Kind
-    groups: Groups
-    place: Label
-    day: Day
-    starts_at: Moment
-    ends_at: Moment
-    sets: Sets
-    expected: Count | None
+    visit_id: Annotated[AnyUuid | None, Field(description="If given, the one in the address.")] = None
 
 
-class Cancel(Command):
+class Reschedule(OfVisit):
+    """What the visit is to have instead; what is left out, or null, stays. Another day alone keeps the hours."""
+
+    kind: Kind | None = None
+    groups: Groups | None = None
+    place: Label | None = None
+    day: Day | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    sets: Sets | None = None
+    expected: Annotated[Count | None, Field(description="Null takes the number away.")] = None
+    status: Annotated[VisitStatus | None, Field(description="If given, the one that it has.")] = None
+
+    def changes(self) -> model.Changes:
+        """For the rules."""
+        said = self.model_dump(include=set(model.Changes.__annotations__), exclude_unset=True)
+        return cast(
+            model.Changes, {name: value for name, value in said.items() if value is not None or name == "expected"}
+        )
+
+
+class Cancel(OfVisit):
     """Why the visit will not take place."""
 
     reason: Reason
 
 
-class Complete(Command):
+class Complete(OfVisit):
     """The visit took place."""
 
     missed: Missed | None = None

@@ -6,6 +6,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.bodies import Command
 from chassis.commands import Answer, fingerprint, idempotent, require_compared
 from chassis.db import Pool
 from chassis.problems import INVALID, NOT_FOUND, REFUSED, Problem
@@ -23,9 +24,7 @@ class Commands:
     def __init__(self, pool: Pool, own: OwnTopics) -> None:
         self._pool, self._own = pool, own
 
-    async def do(
-        self, request: Request, campaign: str, key: str | None, known_at: datetime | None, act: Act
-    ) -> Response:
+    async def do(self, request: Request, campaign: str, key: str | None, body: Command, act: Act) -> Response:
         """Calls `act` with the campaign locked and the instant of the decision. Raises Problem."""
         require_compared(self._own.compared)
         content = fingerprint(request.method, request.url.path, await request.body())
@@ -36,7 +35,8 @@ class Commands:
                 opened = await store.lock(tx, campaign)
                 if opened is None:
                     raise unknown_campaign()
-                return await act(tx, opened, await _decided_at(tx, opened, known_at))
+                body.check_address(campaign=campaign)
+                return await act(tx, opened, await decision_instant(tx, body.replayed_at(opened.clock)))
 
             try:
                 return (await idempotent(tx, f"campaign {campaign}", key, content, command)).response()
@@ -55,24 +55,8 @@ def unknown_campaign() -> Problem:
 
 
 def problem(refused: Refused) -> Problem:
-    """The answer that a refusal is."""
+    """The answer that a refusal is: 422 where the body itself is wrong, 409 where it clashes with how things are."""
     members = dict(refused.members)
     if refused.at:
         members["errors"] = [{"pointer": at, "detail": refused.detail} for at in refused.at]
-    return Problem(REFUSED, refused.detail, reason=refused.reason, **members)
-
-
-async def _decided_at(tx: Connection, opened: CampaignOpened, given: datetime | None) -> datetime:
-    """The instant of the decision: PostgreSQL's clock, taken under the lock; in a replayed campaign the one given."""
-    if opened.clock == "live":
-        if given is not None:
-            raise _wrong_known_at("A live campaign has its own clock: leave it out.")
-        return await decision_instant(tx)
-    if given is None:
-        raise _wrong_known_at("In a replayed campaign each command carries the instant at which it is given.")
-    await decision_instant(tx)  # holds back what progress promises, whatever the instant
-    return given
-
-
-def _wrong_known_at(detail: str) -> Problem:
-    return Problem(INVALID, detail, reason="known_at", errors=[{"pointer": "#/known_at", "detail": detail}])
+    return Problem(INVALID if refused.at else REFUSED, refused.detail, reason=refused.reason, **members)

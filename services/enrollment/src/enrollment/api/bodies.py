@@ -1,19 +1,18 @@
 """What commands say, as JSON. The names are those of the events."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.problems import INVALID, Problem
+from chassis.bodies import Command, Revised
 from contracts.schools import Clock, SchoolKind, Zone
 from contracts.targets import Measure
 from contracts.types import (
+    AnyUuid,
     Campaign,
     Count,
     Day,
     Group,
-    Instant,
     Kind,
     Label,
     Npsn,
@@ -23,37 +22,10 @@ from contracts.types import (
     Slug,
     Split,
     Text,
-    Uuid,
 )
-from enrollment.clock import is_plausible
 
 
-def _plausible(instant: datetime) -> datetime:
-    if not is_plausible(instant):
-        raise ValueError("must be between 1970-01-02 and 2200-01-01")
-    return instant
-
-
-class Body(BaseModel):
-    """What the body of every command to a campaign may hold. A field with an unknown name is an error, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    known_at: Annotated[
-        Annotated[Instant, AfterValidator(_plausible)] | None,
-        Field(description="The instant of the decision: required in a replayed campaign, refused in a live one."),
-    ] = None
-    campaign: Annotated[Campaign | None, Field(description="If given, the one in the address.")] = None
-
-    def check_address(self, **address: str) -> None:
-        """What the body repeats of the address must be the same. Raises Problem."""
-        wrong = [name for name, value in address.items() if getattr(self, name) not in (None, value)]
-        if wrong:
-            errors = [{"pointer": f"#/{name}", "detail": "must be the one in the address"} for name in wrong]
-            raise Problem(INVALID, errors=errors)
-
-
-class PutCampaign(Body):
+class PutCampaign(Revised):
     """A campaign. `clock` is chosen when it is opened and stays."""
 
     name: Label
@@ -62,7 +34,7 @@ class PutCampaign(Body):
     opens_on: Day
     voting_day: Day
     clock: Clock | None = None
-    kinds: Annotated[list[Kind], Field(max_length=1000)] = []
+    kinds: list[Kind] = Field(default_factory=list, max_length=1000)
 
 
 class School(BaseModel):
@@ -79,7 +51,7 @@ class School(BaseModel):
     invented: bool = False
 
 
-class PutSchool(Body, School):
+class PutSchool(Revised, School):
     """A school."""
 
     npsn: Annotated[Npsn | None, Field(description="If given, the one in the address.")] = None
@@ -91,16 +63,16 @@ class NamedSchool(School):
     npsn: Npsn
 
 
-class PutSchools(Body):
+class PutSchools(Command):
     """Many schools: all of them or none."""
 
     schools: Annotated[list[NamedSchool], Field(min_length=1, max_length=1000)]
 
 
-class StateFigure(Body):
+class StateFigure(Revised):
     """A statement. With the id of one that exists it is its next revision."""
 
-    statement_id: Annotated[Uuid | None, Field(description="A UUIDv7; made here when left out.")] = None
+    statement_id: Annotated[AnyUuid | None, Field(description="A UUIDv7; made here when left out.")] = None
     scope: Scope
     population: Label
     measure: Measure
@@ -109,38 +81,38 @@ class StateFigure(Body):
     stated_on: Day
     stated_by: Label
     source: Text
-    supersedes: Annotated[list[Uuid], Field(max_length=1000)] = []
+    supersedes: list[AnyUuid] = Field(default_factory=list, max_length=1000)
     withdrawn: bool = False
 
 
-class DecideTarget(Body):
+class DecideTarget(Revised):
     """The office's decision for a scope: its next revision."""
 
     scope: Scope
     value: Count
     effective_from: Day
     counting_from: Day | None = None
-    based_on: Annotated[list[Uuid], Field(max_length=1000, description="Statements that exist.")] = []
+    based_on: list[AnyUuid] = Field(default_factory=list, max_length=1000, description="Statements that exist.")
     split: Split
     reason: Reason
     withdrawn: bool = False
 
 
-class Void(Body):
+class Void(Revised):
     """Takes a recording back: the one that counts, or another."""
 
     reason: Reason
-    submission_id: Uuid | None = None
+    submission_id: AnyUuid | None = None
 
 
-class Restore(Body):
+class Restore(Revised):
     """Lets a voided recording stand again: the one that was voided last, or another."""
 
     reason: Reason
-    submission_id: Uuid | None = None
+    submission_id: AnyUuid | None = None
 
 
-class Reattribute(Body):
+class Reattribute(Revised):
     """Says for which group the person counts, whatever the counters say, now and later."""
 
     reason: Reason

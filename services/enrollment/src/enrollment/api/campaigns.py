@@ -4,15 +4,16 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chassis.bodies import Command
 from chassis.commands import Answer, IdempotencyKey
-from chassis.conditional import IfMatch, etag, require_revision
+from chassis.conditional import IfMatchOrNew, etag
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened, SchoolListed
 from contracts.types import Campaign, Npsn
 from enrollment.api import answers, bodies
-from enrollment.api.commands import Commands, answer, check_clock, decided_at, opened_campaign
+from enrollment.api.commands import Commands, answer, decided_at, opened_campaign
 from enrollment.api.documented import ETAG
 from enrollment.clock import next_known_at
 from enrollment.schools import rules, store
@@ -32,13 +33,17 @@ def _campaign(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "",
         response_model=CampaignOpened,
         responses={
-            **problems(REFUSED, STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(REFUSED, STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"headers": ETAG},
             201: {"model": CampaignOpened, "headers": ETAG},
         },
     )
     async def put_campaign(
-        request: Request, campaign: Campaign, body: bodies.PutCampaign, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.PutCampaign,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Opens a campaign or changes it. Its days and zone are fixed once a submission was judged by them."""
 
@@ -46,14 +51,14 @@ def _campaign(routes: APIRouter, pool: Pool, commands: Commands) -> None:
             body.check_address(campaign=campaign)
             await store.lock_campaign(tx, campaign)
             last = await store.campaign_now(tx, campaign)
-            require_revision(expected, last.revision if last else 0)
-            check_clock(last.clock if last else body.clock or "live", body.known_at)
+            clock = last.clock if last else body.clock or "live"
+            body.check(clock, expected, last)
             new = CampaignOpened(
                 campaign=campaign,
                 revision=last.revision + 1 if last else 1,
-                known_at=next_known_at(await decided_at(tx, body), last.known_at if last else None),
-                clock=body.clock or (last.clock if last else "live"),
-                **body.model_dump(exclude={"campaign", "known_at", "clock"}),
+                known_at=next_known_at(await decided_at(tx, clock, body), last.known_at if last else None),
+                clock=body.clock or clock,
+                **body.said("clock"),
             )
             await _check_campaign(tx, new, last)
             if last is not None and rules.same(new, last):
@@ -84,7 +89,7 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/schools/{npsn}",
         response_model=SchoolListed,
         responses={
-            **problems(STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"headers": ETAG},
             201: {"model": SchoolListed, "headers": ETAG},
         },
@@ -94,38 +99,36 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         campaign: Campaign,
         npsn: Npsn,
         body: bodies.PutSchool,
-        expected: IfMatch,
+        expected: IfMatchOrNew,
         key: IdempotencyKey = None,
     ) -> Response:
         """Lists a school or changes what is said of it."""
 
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
             body.check_address(npsn=npsn)
             await store.lock_schools(tx, campaign)
             last = (await store.schools_now(tx, campaign, [npsn])).get(npsn)
-            require_revision(expected, last.revision if last else 0)
-            named = bodies.NamedSchool(npsn=npsn, **body.model_dump(exclude={"campaign", "known_at", "npsn"}))
-            (now,) = await _list(tx, campaign, body, [named])
+            body.check(opened.clock, expected, last)
+            (now,) = await _list(tx, opened, body, [bodies.NamedSchool(npsn=npsn, **body.said("npsn"))])
             return answer(now, 200 if last else 201)
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.post(
-        "/schools:batch", response_model=answers.SchoolsAnswer, responses=problems(STALE_REVISION, INVALID, KEY_REUSED)
-    )
+    @routes.post("/schools:batch", response_model=answers.SchoolsAnswer, responses=problems(INVALID, KEY_REUSED))
     async def put_schools(
         request: Request, campaign: Campaign, body: bodies.PutSchools, key: IdempotencyKey = None
     ) -> Response:
         """Lists many schools, or changes what is said of them: all or none."""
 
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
+            body.check_clock(opened.clock)
             twice = rules.repeated([school.npsn for school in body.schools])
             if twice:
                 detail = "is in this list already"
                 errors = [{"pointer": f"#/schools/{index}/npsn", "detail": detail} for index in twice]
                 raise Problem(INVALID, errors=errors)
             await store.lock_schools(tx, campaign)
-            now = await _list(tx, campaign, body, body.schools)
+            now = await _list(tx, opened, body, body.schools)
             return Answer(200, {"schools": [school.model_dump(mode="json", exclude_none=True) for school in now]})
 
         return await commands.do(request, campaign, key, body, act)
@@ -153,16 +156,16 @@ def _schools(routes: APIRouter, pool: Pool, commands: Commands) -> None:
 
 
 async def _list(
-    tx: Connection, campaign: str, body: bodies.Body, schools: list[bodies.NamedSchool]
+    tx: Connection, opened: CampaignOpened, body: Command, schools: list[bodies.NamedSchool]
 ) -> list[SchoolListed]:
     """The schools as they are now; those that say something new have got a revision. The schools are locked."""
-    last = await store.schools_now(tx, campaign, [school.npsn for school in schools])
-    at = await decided_at(tx, body)
+    last = await store.schools_now(tx, opened.campaign, [school.npsn for school in schools])
+    at = await decided_at(tx, opened.clock, body)
     now, new = [], []
     for school in schools:
         before = last.get(school.npsn)
         event = SchoolListed(
-            campaign=campaign,
+            campaign=opened.campaign,
             revision=before.revision + 1 if before else 1,
             known_at=next_known_at(at, before.known_at if before else None),
             **school.model_dump(),

@@ -6,13 +6,13 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.bodies import Command
 from chassis.commands import Answer, fingerprint, idempotent, require_compared
 from chassis.conditional import etag
 from chassis.db import Pool
-from chassis.problems import INVALID, NOT_FOUND, Problem
+from chassis.problems import NOT_FOUND, Problem
 from contracts.envelope import Fact
 from contracts.schools import CampaignOpened, Clock
-from enrollment.api.bodies import Body
 from enrollment.schools import store as schools
 from exactly_once import Connection, OwnTopics, decision_instant
 
@@ -34,13 +34,12 @@ class Commands:
         async with self._pool.acquire() as tx, tx.transaction():
             return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()
 
-    async def do(self, request: Request, campaign: str, key: str | None, body: Body, act: Act) -> Response:
+    async def do(self, request: Request, campaign: str, key: str | None, body: Command, act: Act) -> Response:
         """A command to a campaign that exists."""
 
         async def command(tx: Connection) -> Answer:
             opened = await opened_campaign(tx, campaign)
             body.check_address(campaign=campaign)
-            check_clock(opened.clock, body.known_at)
             return await act(tx, opened)
 
         return await self.once(request, f"campaign {campaign}", key, command)
@@ -54,23 +53,9 @@ async def opened_campaign(tx: Connection, campaign: str) -> CampaignOpened:
     return opened
 
 
-def check_clock(clock: Clock, known_at: datetime | None) -> None:
-    """In a replayed campaign a command says when it was; in a live one nobody may. Raises Problem."""
-    if clock == "live" and known_at is not None:
-        raise invalid("#/known_at", "a live campaign has its own clock: leave it out")
-    if clock == "replay" and known_at is None:
-        raise invalid("#/known_at", "in a replayed campaign each command carries it")
-
-
-async def decided_at(tx: Connection, body: Body) -> datetime:
+async def decided_at(tx: Connection, clock: Clock, body: Command) -> datetime:
     """The instant of a decision: to be asked for under the locks that the decision needs."""
-    now = await decision_instant(tx)
-    return body.known_at or now
-
-
-def invalid(pointer: str, detail: str) -> Problem:
-    """One value of the body is wrong."""
-    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
+    return await decision_instant(tx, body.replayed_at(clock))
 
 
 def answer(fact: Fact, status: int) -> Answer:

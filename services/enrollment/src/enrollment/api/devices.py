@@ -8,16 +8,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
+from chassis.conditional import OnlyNew
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import CONFLICT, KEY_REUSED, NOT_FOUND, Problem
+from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, Problem, invalid
 from contracts.types import Slug
 from enrollment.api import answers, bodies
-from enrollment.api.commands import Commands, invalid, opened_campaign
+from enrollment.api.commands import Commands
 from enrollment.devices import store
 from enrollment.identity.boxes import from_base64
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.recordings import decisions
+from enrollment.schools import store as schools
 from exactly_once import Connection
 
 
@@ -35,19 +37,24 @@ def _register(routes: APIRouter, commands: Commands) -> None:
         status_code=201,
         response_model=answers.DeviceAnswer,
         responses={
-            **problems(NOT_FOUND, CONFLICT, KEY_REUSED),
+            **problems(CONFLICT, EXISTS, INVALID, KEY_REUSED),
             200: {"model": answers.DeviceAnswer, "description": "It was registered already."},
         },
     )
-    async def register(request: Request, body: bodies.RegisterDevice, key: IdempotencyKey = None) -> Response:
+    async def register(
+        request: Request, body: bodies.RegisterDevice, only_new: OnlyNew, key: IdempotencyKey = None
+    ) -> Response:
         """Registers a device for a campaign. The same again is fine, with another place too; another key never."""
         public_key = _public_key(body.public_key)
 
         async def command(tx: Connection) -> Answer:
-            await opened_campaign(tx, body.campaign)
+            if await schools.campaign_now(tx, body.campaign) is None:
+                raise invalid("#/campaign", "there is no such campaign: PUT it first")
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Problem(CONFLICT, "This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if only_new and not new:
+                raise Problem(EXISTS, "The device is registered for this campaign.")
             said = answers.DeviceAnswer(**{**body.model_dump(), "public_key": base64url(public_key)})
             return Answer(201 if new else 200, said.model_dump(mode="json"))
 

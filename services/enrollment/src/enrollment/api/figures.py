@@ -5,10 +5,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis.commands import Answer, IdempotencyKey
-from chassis.conditional import IfMatch, require_revision
+from chassis.conditional import IfMatchOrNew
 from chassis.db import Pool
 from chassis.http import problems
-from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.types import Campaign
@@ -34,28 +34,32 @@ def _statements(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         status_code=201,
         response_model=FigureStated,
         responses={
-            **problems(STALE_REVISION, INVALID, KEY_REUSED),
+            **problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
             200: {"model": FigureStated, "headers": ETAG, "description": "It was known: changed, or the same again."},
             201: {"headers": ETAG},
         },
     )
     async def post_statement(
-        request: Request, campaign: Campaign, body: bodies.StateFigure, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.StateFigure,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Adds a statement, or a revision of one whose `statement_id` exists. It changes no coverage."""
 
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
             await store.lock(tx, campaign)
             statement_id = body.statement_id or await store.new_statement_id(tx)
             last = await store.statement_now(tx, campaign, statement_id)
-            require_revision(expected, last.revision if last else 0)
+            body.check(opened.clock, expected, last)
             await _check_known(tx, campaign, "supersedes", body.supersedes)
             new = FigureStated(
                 campaign=campaign,
                 revision=last.revision + 1 if last else 1,
-                known_at=next_known_at(await decided_at(tx, body), last.known_at if last else None),
+                known_at=next_known_at(await decided_at(tx, opened.clock, body), last.known_at if last else None),
                 statement_id=statement_id,
-                **body.model_dump(exclude={"campaign", "known_at", "statement_id"}),
+                **body.said("statement_id"),
             )
             if last is not None and rules.same(new, last):
                 return answer(last, 200)
@@ -79,23 +83,27 @@ def _targets(routes: APIRouter, pool: Pool, commands: Commands) -> None:
         "/targets",
         status_code=201,
         response_model=TargetUpdated,
-        responses={**problems(STALE_REVISION, INVALID, KEY_REUSED), 201: {"headers": ETAG}},
+        responses={**problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED), 201: {"headers": ETAG}},
     )
     async def post_target(
-        request: Request, campaign: Campaign, body: bodies.DecideTarget, expected: IfMatch, key: IdempotencyKey = None
+        request: Request,
+        campaign: Campaign,
+        body: bodies.DecideTarget,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Decides the target of a scope: its next revision. `If-Match` is the scope's last one."""
 
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
             await store.lock(tx, campaign)
             last = await store.target_now(tx, campaign, body.scope)
-            require_revision(expected, last.revision if last else 0)
+            body.check(opened.clock, expected, last)
             await _check_known(tx, campaign, "based_on", body.based_on)
             new = TargetUpdated(
                 campaign=campaign,
                 revision=last.revision + 1 if last else 1,
-                known_at=next_known_at(await decided_at(tx, body), last.known_at if last else None),
-                **body.model_dump(exclude={"campaign", "known_at"}),
+                known_at=next_known_at(await decided_at(tx, opened.clock, body), last.known_at if last else None),
+                **body.said(),
             )
             await store.add_target(tx, new)
             await publish(tx, [new])

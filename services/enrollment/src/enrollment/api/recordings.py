@@ -1,5 +1,6 @@
 """HTTP in: what became of a submission, who counts, and what the office does about it."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +13,7 @@ from chassis.db import Pool
 from chassis.http import problems
 from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
 from contracts.schools import CampaignOpened
-from contracts.types import Campaign, Uuid
+from contracts.types import AnyUuid, Campaign
 from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, opened_campaign
 from enrollment.api.documented import ETAG
@@ -32,7 +33,7 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
 
 def _reading(routes: APIRouter, pool: Pool) -> None:
     @routes.get("/submissions/{submission_id}", response_model=answers.SubmissionAnswer)
-    async def get_submission(campaign: Campaign, submission_id: Uuid) -> Response:
+    async def get_submission(campaign: Campaign, submission_id: AnyUuid) -> Response:
         """What became of a submission; 404 until it is decided."""
         async with pool.acquire() as tx:
             await opened_campaign(tx, campaign)
@@ -44,7 +45,7 @@ def _reading(routes: APIRouter, pool: Pool) -> None:
         return _json(said, event.revision).response()
 
     @routes.get("/recordings/{person_id}", response_model=answers.PersonAnswer, responses={200: {"headers": ETAG}})
-    async def get_person(campaign: Campaign, person_id: Uuid) -> Response:
+    async def get_person(campaign: Campaign, person_id: AnyUuid) -> Response:
         """A person's state and submissions; nothing that says who it is."""
         key = (campaign, person_id)
         async with pool.acquire() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
@@ -69,9 +70,9 @@ def _operations(routes: APIRouter, commands: Commands) -> None:
         expected: int | None,
         idempotency_key: str | None,
     ) -> Response:
-        async def act(tx: Connection, _: CampaignOpened) -> Answer:
-            known = await operate(tx, key, wanted, replayed_at=body.known_at, if_match=expected)
-            return await _person(tx, known)
+        async def act(tx: Connection, opened: CampaignOpened) -> Answer:
+            check = partial(body.check, opened.clock, expected)
+            return await _person(tx, await operate(tx, key, wanted, check, body.replayed_at(opened.clock)))
 
         return await commands.do(request, key[0], idempotency_key, body, act)
 
@@ -79,7 +80,7 @@ def _operations(routes: APIRouter, commands: Commands) -> None:
     async def void(
         request: Request,
         campaign: Campaign,
-        person_id: Uuid,
+        person_id: AnyUuid,
         body: bodies.Void,
         expected: IfMatch,
         key: IdempotencyKey = None,
@@ -92,7 +93,7 @@ def _operations(routes: APIRouter, commands: Commands) -> None:
     async def restore(
         request: Request,
         campaign: Campaign,
-        person_id: Uuid,
+        person_id: AnyUuid,
         body: bodies.Restore,
         expected: IfMatch,
         key: IdempotencyKey = None,
@@ -105,7 +106,7 @@ def _operations(routes: APIRouter, commands: Commands) -> None:
     async def reattribute(
         request: Request,
         campaign: Campaign,
-        person_id: Uuid,
+        person_id: AnyUuid,
         body: bodies.Reattribute,
         expected: IfMatch,
         key: IdempotencyKey = None,

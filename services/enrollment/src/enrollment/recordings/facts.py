@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from contracts.submissions import RecordingSubmitted
-from enrollment.recordings.rules import Recording
+from enrollment.recordings.rules import HeldReason, NobodyReason, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Facts:
     content_sha256: bytes
     recorded_on: date
     received_at: datetime
-    refused: str | None = None
-    held: str | None = None
+    refused: NobodyReason | None = None
+    held: HeldReason | None = None
     birth_date_agrees: bool | None = None
 
     @property

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from contracts.envelope import REPLAYED_AT_HEADER, SIGNATURE_HEADER, header
 from contracts.schools import CampaignOpened
-from contracts.submissions import RecordingSubmitted, SessionClosed, sealing_info
+from contracts.submissions import RecordingSubmitted, SessionClosed, id_as_written, sealing_info
 from enrollment.clock import is_plausible
 from enrollment.devices.store import Device
 from enrollment.identity import rules as identity
@@ -22,19 +22,23 @@ from enrollment.identity.boxes import open_box, signed_by
 from enrollment.identity.store import Citizen
 from enrollment.identity.vault import Vault
 from enrollment.recordings.facts import Facts
-from enrollment.recordings.rules import held_because, person_id_of
+from enrollment.recordings.rules import NobodyReason, held_because, person_id_of
 from enrollment.schools.rules import day_in
 from exactly_once import Received
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 Message = RecordingSubmitted | SessionClosed
+DeadReason = Literal[
+    "unknown_device", "bad_signature", "unknown_campaign", "replay_header_in_live_campaign", "malformed_replayed_at",
+    "wrong_field",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """Why a message cannot be taken now; it can be replayed once the cause is gone."""
 
-    reason: str
+    reason: DeadReason
     detail: str
 
 
@@ -92,18 +96,19 @@ class Judge:
             return DeadLetter("wrong_field", "the counter's clock shows a year that cannot be")
         if isinstance(event, SessionClosed):
             return Closed(event, received_at)
-        return self._submission(event, campaign, sha256(value).digest(), received_at, replayed_at)
+        return self._submission(event, value, campaign, received_at, replayed_at)
 
     def _submission(
         self,
         event: RecordingSubmitted,
+        value: bytes,
         campaign: CampaignOpened,
-        content_sha256: bytes,
         received_at: datetime,
         replayed_at: datetime | None,
     ) -> Judged:
         recorded_on = day_in(campaign.zone, event.recorded_at)
-        person = self._whom(event)
+        content_sha256 = sha256(value).digest()
+        person = self._whom(event, value)
         if isinstance(person, str):
             facts = Facts(event, content_sha256, recorded_on, received_at, refused=person)
             return Judged(facts, None, replayed_at)
@@ -120,12 +125,12 @@ class Judge:
         facts = Facts(event, content_sha256, recorded_on, received_at, held=held, birth_date_agrees=agrees)
         return Judged(facts, self._citizen(event, person), replayed_at)
 
-    def _whom(self, event: RecordingSubmitted) -> identity.Person | str:
+    def _whom(self, event: RecordingSubmitted, value: bytes) -> identity.Person | NobodyReason:
         """Whom the sealed box names, or in a word why it names nobody."""
         private_key = self._private_keys.get(event.kid)
         if private_key is None:
             return "unknown_key"
-        info = sealing_info(event.campaign, event.submission_id, event.device_id)
+        info = sealing_info(event.campaign, id_as_written(value), event.device_id)
         plaintext = open_box(private_key, event.sealed, info)
         return "cannot_open" if plaintext is None else identity.read(plaintext)
 

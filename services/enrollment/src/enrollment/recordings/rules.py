@@ -18,7 +18,10 @@ AHEAD: Final = timedelta(minutes=5)  # how far a counter's clock may run before 
 AGE_TO_RECORD: Final = 16
 AGE_TO_VOTE: Final = 17
 
+# Every reason a decision can have; docs/integrating.md explains them.
 HeldReason = Literal["before_opening", "in_the_future", "under_age", "not_a_voter"]
+NobodyReason = Literal["unknown_key", "cannot_open", "malformed_identity", "malformed_nik"]
+Reason = HeldReason | NobodyReason | Literal["voided"]
 Cause = Literal["recorded", "earlier_recording", "voided", "restored", "reattributed"]
 
 
@@ -36,7 +39,7 @@ class Recording:
     group: str | None = None
     domicile_regency: str | None = None
     session_id: str | None = None
-    held: str | None = None
+    held: HeldReason | None = None
     voided: bool = False
 
     @property
@@ -83,7 +86,7 @@ class Decision:
     """What became of a submission."""
 
     outcome: Outcome
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 def person_id_of(campaign: str, first_submission_id: str) -> str:

@@ -1,12 +1,11 @@
 """What is decided is stored and published together; what the office does to a person's recordings is decided here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from chassis.conditional import require_revision
-from chassis.problems import NOT_FOUND, REFUSED, Problem
+from chassis.problems import NOT_FOUND, REFUSED, Problem, invalid
 from contracts.decisions import SubmissionDecided
 from contracts.envelope import Event
 from enrollment.clock import next_known_at
@@ -40,15 +39,15 @@ async def write(
 
 
 async def operate(
-    tx: Connection, key: Key, operation: Operation, *, replayed_at: datetime | None, if_match: int | None
+    tx: Connection, key: Key, operation: Operation, check: Callable[[Known], None], replayed_at: datetime | None
 ) -> Known:
-    """Does it, and answers the person as known afterwards. Raises Problem: unknown, stale, or nothing to do it to."""
+    """Does it, and answers the person as known afterwards. Raises Problem: unknown, nothing to do it to, or what
+    `check` raises of the person as known before."""
     if key not in await store.lock(tx, {key}):
         raise Problem(NOT_FOUND, "There is no such person in this campaign.")
-    instant = await decision_instant(tx)
-    now = replayed_at or instant
+    now = await decision_instant(tx, replayed_at)
     known = (await store.load(tx, {key}))[key]
-    require_revision(if_match, known.revision)
+    check(known)
     submission_id, person, cause = await _effect(tx, key, known.person, operation)
     step = change(known, person, cause, now)
     await store.add_operation(
@@ -67,7 +66,7 @@ async def operate(
 async def _effect(tx: Connection, key: Key, person: Person, wanted: Operation) -> tuple[str | None, Person, Cause]:
     """Which submission it concerns, the person afterwards, and the cause to publish."""
     if wanted.submission_id is not None and wanted.submission_id not in person.recordings:
-        raise Problem(NOT_FOUND, "This person has no such submission.")
+        raise invalid("#/submission_id", "this person has no such submission")
     if wanted.operation == "reattribute":
         return None, person.reattributed_to(wanted.group), "reattributed"
     if wanted.operation == "void":
