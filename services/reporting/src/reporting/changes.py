@@ -41,6 +41,26 @@ async def revisions(tx: Connection, campaigns: list[str]) -> dict[str, int]:
     return {row["campaign"]: row["revision"] for row in rows}
 
 
+async def known_by(tx: Connection, campaign: str, known_at: datetime) -> int:
+    """How many revisions of facts were known at an instant: the revision of an answer as known then.
+
+    Decisions about submissions are not among them: only the latest is kept, and no such answer has them.
+    """
+    known: int = await tx.fetchval(
+        """
+        SELECT (SELECT count(*) FROM recording_version WHERE campaign = $1 AND known_at <= $2)
+             + (SELECT count(*) FROM campaign_version WHERE campaign = $1 AND known_at <= $2)
+             + (SELECT count(*) FROM school_version WHERE campaign = $1 AND known_at <= $2)
+             + (SELECT count(*) FROM target_version WHERE campaign = $1 AND known_at <= $2)
+             + (SELECT count(*) FROM statement_version WHERE campaign = $1 AND known_at <= $2)
+             + (SELECT count(*) FROM visit_version WHERE campaign = $1 AND known_at <= $2)
+        """,
+        campaign,
+        known_at,
+    )
+    return known
+
+
 async def campaigns(tx: Connection) -> list[str]:
     """Every campaign that something is known of."""
     rows = await tx.fetch("SELECT DISTINCT campaign FROM campaign_change ORDER BY campaign")

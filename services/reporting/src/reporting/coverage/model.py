@@ -77,7 +77,7 @@ class Asked(BaseModel):
         datetime | None, Field(description="Everything known until then has been applied; null: cannot be told yet.")
     ]
     final: Annotated[bool, Field(description="complete_through has reached known_at.")]
-    revision: Annotated[int, Field(description="How many revisions of facts have been applied.")]
+    revision: Annotated[int, Field(description="How many revisions of facts are applied; once final, were known then.")]
 
 
 class Coverage(Asked):
