@@ -244,25 +244,63 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
 
 
-async def test_entity_tags(campaign: Reporting) -> None:
-    path = f"/v1/campaigns/{CAMPAIGN}/coverage"
-    live = await campaign.http.get(path)
-    assert live.headers["etag"] == '"18"'
-    assert live.headers["cache-control"] == "no-cache"
-    again = await campaign.http.get(path, headers={"If-None-Match": '"18"'})
-    assert (again.status_code, again.content) == (304, b"")
+async def status_and_tag(campaign: Reporting, path: str, have: str = "", **query: str) -> tuple[int, str]:
+    """What a client is told that has the answer with this tag."""
+    url, headers = f"/v1/campaigns/{CAMPAIGN}{path}", {"If-None-Match": have} if have else {}
+    answer = await campaign.http.get(url, params=query, headers=headers)
+    assert bool(answer.content) == (answer.status_code == 200)
+    return answer.status_code, answer.headers["etag"]
+
+
+async def test_a_final_answer_has_the_revision_as_its_tag(campaign: Reporting) -> None:
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/coverage") == (200, '"18"')
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (304, '"18"')
     await campaign.hear(recording(30))
-    changed = await campaign.http.get(path, headers={"If-None-Match": '"18"'})
-    assert (changed.status_code, changed.headers["etag"]) == (200, '"19"')
-    asked = {"known_at": END_OF_3}
-    open_ = await campaign.http.get(path, params=asked)
-    assert "immutable" not in open_.headers["cache-control"]
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (200, '"19"')
+
+
+async def test_a_client_hears_when_an_answer_becomes_final_and_when_it_no_longer_is(campaign: Reporting) -> None:
+    assert await status_and_tag(campaign, "/coverage") == (200, 'W/"18.open"')
+    await progress(campaign.pool, at(5))
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (304, 'W/"18.open"')
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (200, '"18"')
+    await campaign.pool.execute("DELETE FROM progress_mark")
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (200, 'W/"18.open"')
+
+
+async def test_a_client_hears_when_time_alone_moves_the_day(campaign: Reporting) -> None:
+    await campaign.hear(opened(revision=2, clock="live"))
+    await progress(campaign.pool, at(6, 23))
+    assert await status_and_tag(campaign, "/coverage") == (200, '"19"')
+    await progress(campaign.pool, at(7, 1))
+    for path in ("/coverage", "/schools", "/visits"):
+        assert await status_and_tag(campaign, path, '"19"') == (200, '"19.2024-10-07"'), path
+    assert await status_and_tag(campaign, "/coverage", '"19"', as_of="2024-10-06") == (304, '"19"')
+    await progress(campaign.pool, at(7, 2))
+    assert await status_and_tag(campaign, "/coverage", '"19.2024-10-07"') == (304, '"19.2024-10-07"')
+    await campaign.hear(recording(30, day=7, known=at(7, 2)))
+    assert await status_and_tag(campaign, "/coverage", '"19.2024-10-07"') == (200, '"20"')
+
+
+async def test_what_arrived_late_is_final_when_the_instant_compared_with_is(campaign: Reporting) -> None:
+    await progress(campaign.pool, at(6, 12))
+    assert await status_and_tag(campaign, "/late") == (200, 'W/"18.open"')  # compared with the end of the 6th
+    assert await status_and_tag(campaign, "/late", known_at=END_OF_3) == (200, '"18"')
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/late", 'W/"18.open"') == (200, '"18"')
+
+
+async def test_a_settled_answer_is_kept_for_ever(campaign: Reporting) -> None:
+    url, asked = f"/v1/campaigns/{CAMPAIGN}/coverage", {"known_at": END_OF_3}
+    assert (await campaign.http.get(url, params=asked)).headers["cache-control"] == "no-cache"
+    assert await status_and_tag(campaign, "/coverage", **asked) == (200, 'W/"18.open"')
     await progress(campaign.pool, at(4))
-    final = await campaign.http.get(path, params=asked, headers={"If-None-Match": open_.headers["etag"]})
-    assert final.status_code == 200
-    assert "immutable" in final.headers["cache-control"]
-    same = await campaign.http.get(path, params=asked, headers={"If-None-Match": final.headers["etag"]})
-    assert same.status_code == 304
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"', **asked) == (200, '"14"')
+    assert await status_and_tag(campaign, "/coverage", '"14"', **asked) == (304, '"14"')
+    assert "immutable" in (await campaign.http.get(url, params=asked)).headers["cache-control"]
+    assert (await campaign.http.get(url)).headers["cache-control"] == "no-cache"
 
 
 def everything_again(revision: int, **changes: Any) -> list[Any]:

@@ -45,6 +45,7 @@ class Moment:
     complete_through: datetime | None
     revision: int
     last_known_at: datetime
+    moved_by_time: bool = False  # the day was not asked for, and no event speaks of one so late
 
     @property
     def final(self) -> bool:
@@ -79,6 +80,7 @@ async def moment(tx: Connection, slug: str, as_of: date | None = None, known_at:
         raise UnknownCampaign
     campaign = read_campaign(slug, row["data"])
     last_known_at, through = row["last_known_at"], row["complete_through"]
+    told = campaign.latest_day(row["last_recorded_on"], last_known_at, None)
     latest = campaign.latest_day(row["last_recorded_on"], last_known_at, through)
     at = Moment(
         campaign=campaign,
@@ -88,6 +90,7 @@ async def moment(tx: Connection, slug: str, as_of: date | None = None, known_at:
         complete_through=through,
         revision=row["revision"],
         last_known_at=last_known_at,
+        moved_by_time=as_of is None and known_at is None and latest > told,
     )
     if known_at is None or not at.final:
         return at
