@@ -89,6 +89,14 @@ async def test_without_a_target_coverage_is_unknown(reporting: Reporting) -> Non
     assert "100,0" not in said
 
 
+async def test_a_group_that_counts_from_a_later_day_says_so_in_its_row(campaign: Reporting) -> None:
+    assert "Dihitung sejak" not in await text(campaign, PAGE)
+    await campaign.hear(target(group(1), 4, 2, counting_from="2024-10-02"))
+    page = await text(campaign, PAGE)
+    row = page[page.index("SMAN Contoh 1</span>") : page.index("</th>", page.index("SMAN Contoh 1</span>"))]
+    assert "Dihitung sejak 2 Oktober 2024" in row
+
+
 async def test_the_first_page(reporting: Reporting) -> None:
     assert "Belum ada kampanye" in await text(reporting, "/")
     await text(reporting, PAGE, 404)

@@ -34,6 +34,13 @@ class GroupRow(BaseModel):
     remaining: Figure
     excess: Figure
     coverage: Rate
+    counting_from: Annotated[
+        date | None,
+        Field(
+            description="The group's own first day that counts, where later than the campaign's.",
+            exclude_if=lambda day: day is None,
+        ),
+    ] = None
 
 
 class DayRow(BaseModel):

@@ -28,6 +28,7 @@ class Row:
     remaining: int | None
     excess: int | None
     coverage: float | None
+    counting_from: date | None
     next_visit: str
     next_day: str
 
@@ -93,6 +94,7 @@ def _row(
         remaining=None if line is None else line.remaining,
         excess=None if line is None else line.excess,
         coverage=None if line is None else line.coverage,
+        counting_from=None if line is None else line.counting_from,
         next_visit="" if on is None else f"{words.weekday(on)[:3]}, {words.short_day(on)}",
         next_day="" if on is None else on.isoformat(),
     )
