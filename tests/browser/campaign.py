@@ -40,13 +40,15 @@ class Campaign:
         self._persons = 0
         self._counter: Counter
 
-    async def open(self, home: Path, transport: KafkaTransport) -> None:
-        """The target is 10, of which the first school has 4 and the second, too low, 1."""
+    async def open(self) -> None:
         campaign = {
             "name": "Pilkada Kota Contoh 2024", "region_code": "35.73", "zone": "Asia/Jakarta",
             "opens_on": "2024-09-19", "voting_day": "2024-11-27", "clock": "replay", "kinds": ["mpp", "school_visit"],
         }  # fmt: skip
         await self.say("enrollment", "PUT", "", campaign)
+
+    async def prepare(self, home: Path, transport: KafkaTransport) -> None:
+        """The target is 10, of which the first school has 4 and the second, too low, 1."""
         schools = [
             {"npsn": npsn, "name": name, "school_kind": name[:3].upper().replace("SEK", "SMK"), "ownership": "public",
              "kecamatan": "Kedungkandang", "invented": True}
@@ -115,7 +117,8 @@ async def campaign_on(system: LocalStack, home: Path) -> AsyncIterator[Campaign]
     try:
         async with httpx.AsyncClient(timeout=30) as http:
             campaign = Campaign(system, http)
-            await campaign.open(home, transport)
+            await campaign.open()
+            await campaign.prepare(home, transport)
             await campaign.record(FIRST, day=1)
             await campaign.record(SECOND, day=2)
             await campaign.record(SECOND, day=2)

@@ -53,7 +53,7 @@ async def test_no_other_host_is_asked_and_nothing_is_said_in_the_console(
     await expect(page.locator("body")).to_have_attribute("data-live", "on")
     await campaign.record(FIRST, day=6)
     await expect(page.locator("#headline .recorded dd")).to_have_text("5")
-    await page.get_by_role("button", name="Tercatat").click()
+    await page.get_by_role("button", name="Terekam").click()
     await page.get_by_label("Cari sekolah").fill("smkn")
     await expect(page.locator("#schools tbody tr:visible")).to_have_count(1)
     assert len(asked) > 5
@@ -84,6 +84,17 @@ async def test_every_text_can_be_told_from_what_is_behind_it(
     assert light == (scheme == "light")
 
 
+async def test_on_paper_it_is_dark_on_white_whatever_the_screen_is(
+    browser: Browser, system: LocalStack, campaign: Campaign
+) -> None:
+    page = await browser.new_page(base_url=system.urls["reporting"], color_scheme="dark")
+    await page.emulate_media(media="print")
+    await page.goto(campaign.page)
+    assert await page.evaluate(CONTRAST) == []
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    await expect(page.get_by_role("button", name="Tampilkan")).to_be_hidden()
+
+
 async def test_a_pale_text_is_found(page: Page, campaign: Campaign) -> None:
     """The test above sees what it is there for."""
     await page.goto(campaign.page)
@@ -103,7 +114,7 @@ async def test_everything_has_a_name_and_its_place(page: Page, campaign: Campaig
     await expect(page.locator("html")).to_have_attribute("lang", "id")
     for role in ("banner", "main", "contentinfo"):
         await expect(page.get_by_role(role)).to_have_count(1)
-    for name in ("Sekolah", "Cakupan", "Tercatat", "Target", "Kurang", "Kunjungan berikut"):
+    for name in ("Sekolah", "Cakupan", "Terekam", "Target", "Kurang", "Kunjungan berikutnya"):
         await expect(page.locator("#schools").get_by_role("columnheader", name=name)).to_have_count(1)
 
 
