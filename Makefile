@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down test test-compose check fix contracts lock bench bench-reporting bench-freshness
+.PHONY: help install demo up down test test-browser test-compose check fix contracts lock bench bench-reporting bench-freshness
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -41,6 +41,9 @@ check: $(INSTALLED) ## types, style, import rules, contracts
 
 test-compose: $(INSTALLED) ## test docker-compose.yml (needs Docker)
 	@$(PY) -m pytest -m compose tests/compose
+
+test-browser: $(INSTALLED) ## test the page in Chromium (CHROMIUM=path says which)
+	@$(PY) -m pytest -m browser tests/browser
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 

@@ -64,7 +64,7 @@ async def test_the_answer_has_the_published_shape(campaign: Reporting) -> None:
         "known_at": "2024-10-03T16:59:59Z",
         "complete_through": None,
         "final": False,
-        "revision": 4,
+        "revision": 18,
         "total": {
             "target": 20, "recorded": 6, "remaining": 14, "excess": 0, "coverage": 0.3, "allocated": 12,
             "unallocated": 8, "counting_from": "2024-10-01",
@@ -114,7 +114,9 @@ async def test_rows_by_day_kind_and_domicile_add_up_to_the_total(campaign: Repor
 async def test_a_group_that_counts_from_a_later_day(campaign: Reporting) -> None:
     await campaign.hear(target(group(1), 4, 2, counting_from="2024-10-02"))
     answer = await campaign.get("/coverage")
-    assert {row["group"]: row["recorded"] for row in answer["rows"]}[group(1)] == 1
+    assert [(row["group"], row["recorded"], row.get("counting_from", "absent")) for row in answer["rows"]] == [
+        (group(1), 1, "2024-10-02"), (group(2), 2, "absent"), ("outside", 1, "absent")
+    ]  # fmt: skip
     assert answer["total"]["recorded"] == 7
     assert (await campaign.get(f"/schools/{group(1)[5:]}/days"))["rows"] == [
         {"day": "2024-10-04", "recorded": 1, "cumulative": 1}
@@ -226,8 +228,8 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     answer = await campaign.get("/coverage", **asked)
     assert (answer["final"], answer["complete_through"]) == (False, "2024-10-03T01:00:00Z")
     await campaign.pool.execute("UPDATE exactly_once.position SET next_offset = 11")
-    answer = await campaign.get("/coverage", **asked)
-    assert (answer["final"], answer["complete_through"]) == (True, "2024-10-04T01:00:00Z")
+    assert (await campaign.get("/coverage", **asked))["final"] is True
+    assert (await campaign.get("/coverage"))["complete_through"] == "2024-10-04T01:00:00Z"
     # A fact that was set aside may be replayed, and then something known long ago is new.
     await campaign.pool.execute(
         """
@@ -244,25 +246,113 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
 
 
-async def test_entity_tags(campaign: Reporting) -> None:
-    path = f"/v1/campaigns/{CAMPAIGN}/coverage"
-    live = await campaign.http.get(path)
-    assert live.headers["etag"] == '"4"'
-    assert live.headers["cache-control"] == "no-cache"
-    again = await campaign.http.get(path, headers={"If-None-Match": '"4"'})
-    assert (again.status_code, again.content) == (304, b"")
+async def status_and_tag(campaign: Reporting, path: str, have: str = "", **query: str) -> tuple[int, str]:
+    """What a client is told that has the answer with this tag."""
+    url, headers = f"/v1/campaigns/{CAMPAIGN}{path}", {"If-None-Match": have} if have else {}
+    answer = await campaign.http.get(url, params=query, headers=headers)
+    assert bool(answer.content) == (answer.status_code == 200)
+    return answer.status_code, answer.headers["etag"]
+
+
+async def test_a_final_answer_has_the_revision_as_its_tag(campaign: Reporting) -> None:
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/coverage") == (200, '"18"')
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (304, '"18"')
     await campaign.hear(recording(30))
-    changed = await campaign.http.get(path, headers={"If-None-Match": '"4"'})
-    assert (changed.status_code, changed.headers["etag"]) == (200, '"5"')
-    asked = {"known_at": END_OF_3}
-    open_ = await campaign.http.get(path, params=asked)
-    assert "immutable" not in open_.headers["cache-control"]
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (200, '"19"')
+
+
+async def test_a_client_hears_when_an_answer_becomes_final_and_when_it_no_longer_is(campaign: Reporting) -> None:
+    assert await status_and_tag(campaign, "/coverage") == (200, 'W/"18.open"')
+    await progress(campaign.pool, at(5))
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (304, 'W/"18.open"')
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (200, '"18"')
+    await campaign.pool.execute("DELETE FROM progress_mark")
+    assert await status_and_tag(campaign, "/coverage", '"18"') == (200, 'W/"18.open"')
+
+
+async def test_a_client_hears_when_time_alone_moves_the_day(campaign: Reporting) -> None:
+    await campaign.hear(opened(revision=2, clock="live"))
+    await progress(campaign.pool, at(6, 23))
+    assert await status_and_tag(campaign, "/coverage") == (200, '"19"')
+    await progress(campaign.pool, at(7, 1))
+    for path in ("/coverage", "/schools", "/visits"):
+        assert await status_and_tag(campaign, path, '"19"') == (200, '"19.2024-10-07"'), path
+    assert await status_and_tag(campaign, "/coverage", '"19"', as_of="2024-10-06") == (304, '"19"')
+    await progress(campaign.pool, at(7, 2))
+    assert await status_and_tag(campaign, "/coverage", '"19.2024-10-07"') == (304, '"19.2024-10-07"')
+    await campaign.hear(recording(30, day=7, known=at(7, 2)))
+    assert await status_and_tag(campaign, "/coverage", '"19.2024-10-07"') == (200, '"20"')
+
+
+async def test_what_arrived_late_is_final_when_the_instant_compared_with_is(campaign: Reporting) -> None:
+    await progress(campaign.pool, at(6, 12))
+    assert await status_and_tag(campaign, "/late") == (200, 'W/"18.open"')  # compared with the end of the 6th
+    assert await status_and_tag(campaign, "/late", known_at=END_OF_3) == (200, '"18"')
+    await progress(campaign.pool, at(7))
+    assert await status_and_tag(campaign, "/late", 'W/"18.open"') == (200, '"18"')
+
+
+async def test_a_settled_answer_is_kept_for_ever(campaign: Reporting) -> None:
+    url, asked = f"/v1/campaigns/{CAMPAIGN}/coverage", {"known_at": END_OF_3}
+    assert (await campaign.http.get(url, params=asked)).headers["cache-control"] == "no-cache"
+    assert await status_and_tag(campaign, "/coverage", **asked) == (200, 'W/"18.open"')
     await progress(campaign.pool, at(4))
-    final = await campaign.http.get(path, params=asked, headers={"If-None-Match": open_.headers["etag"]})
-    assert final.status_code == 200
-    assert "immutable" in final.headers["cache-control"]
-    same = await campaign.http.get(path, params=asked, headers={"If-None-Match": final.headers["etag"]})
-    assert same.status_code == 304
+    assert await status_and_tag(campaign, "/coverage", 'W/"18.open"', **asked) == (200, '"14"')
+    assert await status_and_tag(campaign, "/coverage", '"14"', **asked) == (304, '"14"')
+    assert "immutable" in (await campaign.http.get(url, params=asked)).headers["cache-control"]
+    assert (await campaign.http.get(url)).headers["cache-control"] == "no-cache"
+
+
+def everything_again(revision: int, **changes: Any) -> list[Any]:
+    """Another revision of every fact of the campaign, and facts that are new."""
+    return [
+        opened(revision=revision, zone="Asia/Jayapura", region_code="35.79", name="Lain", **changes),
+        school(1, revision=revision, name="Lain", **changes), school(revision + 4, **changes),
+        target("campaign", 30, revision, **changes), target(group(1), 5, revision, **changes),
+        statement(1, 11, revision=revision, **changes), statement(revision + 4, 12, **changes),
+        visit(1, revision, day=20, **changes), visit(revision + 4, **changes),
+        recording(1, revision, known=changes["known_at"], counts=False, cause="voided"),
+        recording(revision + 40, known=changes["known_at"]),
+        decided(1, "counted", revision, **changes),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        *(("/coverage", {"by": by}) for by in ("group", "day", "kind", "domicile")),
+        ("/coverage", {"as_of": "2024-10-02"}),
+        ("/schools", {}), (f"/schools/{group(1)[5:]}", {}), (f"/schools/{group(1)[5:]}/days", {}),
+        ("/targets", {}), ("/statements", {}), ("/visits", {}),
+    ],
+)  # fmt: skip
+async def test_a_settled_answer_is_the_same_to_the_byte_for_ever(
+    campaign: Reporting, path: str, query: dict[str, str]
+) -> None:
+    await campaign.hear(statement(1, 10), visit(1), decided(1, "held"))
+    await progress(campaign.pool, at(4))
+    url, asked = f"/v1/campaigns/{CAMPAIGN}{path}", query | {"known_at": END_OF_3}
+    before = await campaign.http.get(url, params=asked)
+    assert (before.json()["final"], before.json()["complete_through"]) == (True, before.json()["known_at"])
+    assert before.json()["revision"] == 16  # of the 20 facts four were known later; the decision is not one of them
+    assert await campaign.hear(*everything_again(2, known_at=at(5)), *everything_again(3, known_at=at(6))) == []
+    await progress(campaign.pool, at(9))
+    again = await campaign.http.get(url, params=asked)
+    assert (again.content, again.headers["etag"]) == (before.content, before.headers["etag"])
+    live = await campaign.http.get(url, params=query)
+    assert live.content != before.content
+
+
+async def test_as_known_before_the_campaign_was_opened_is_settled_too(reporting: Reporting) -> None:
+    asked = {"known_at": "2024-09-30T16:00:00Z"}
+    await reporting.hear(opened(clock="live", zone="Asia/Jayapura"), recording(1))
+    await progress(reporting.pool, at(4))
+    before = await reporting.get("/coverage", **asked)
+    assert (before["as_of"], before["final"], before["revision"]) == ("2024-10-01", True, 0)
+    await reporting.hear(opened(revision=2, clock="live", known_at=at(5)))
+    assert await reporting.get("/coverage", **asked) == before
 
 
 async def test_a_replayed_campaign_is_not_settled_before_its_own_time_has_passed(campaign: Reporting) -> None:

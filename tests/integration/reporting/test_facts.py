@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.decisions import SubmissionDecided
+from reporting import changes
 from reporting.decisions import store as decisions
 from tests.integration.reporting.conftest import Reporting
-from tests.integration.reporting.world import decided, opened, school, statement, target, visit
+from tests.integration.reporting.world import decided, opened, recording, school, statement, target, visit
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,32 @@ async def test_the_highest_revision_is_the_visit_whatever_came_last(reporting: R
     assert [one["place"] for one in (await reporting.get("/visits"))["visits"]] == ["tiga"]
 
 
+async def hear_in_batches(reporting: Reporting, events: list[Any], data: st.DataObject) -> None:
+    """Cut anywhere."""
+    while events:
+        size = data.draw(st.integers(1, len(events)))
+        assert await reporting.hear(*events[:size]) == []
+        events = events[size:]
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_campaigns_revision_is_how_many_revisions_were_applied_whatever_the_batches(
+    reporting: Reporting, data: st.DataObject
+) -> None:
+    slug = f"c-{uuid.uuid4().hex[:12]}"
+    history = [
+        made.model_copy(update={"campaign": slug, "revision": revision})
+        for made in (opened(), school(1), target("campaign", 9), statement(1, 9), visit(1), decided(1, "held"),
+                     decided(2, "counted"), recording(1), recording(2))
+        for revision in range(1, data.draw(st.integers(1, 3)) + 1)
+    ]  # fmt: skip
+    again = data.draw(st.lists(st.sampled_from(history), max_size=len(history)))
+    await hear_in_batches(reporting, data.draw(st.permutations([*history, *again])), data)
+    async with reporting.pool.acquire() as tx:
+        assert await changes.revisions(tx, [slug]) == {slug: len(history)}
+
+
 SORTS = [("counted", None), ("duplicate", None), ("held", "under_age"), ("rejected", "voided")]
 
 
@@ -55,10 +82,7 @@ async def test_decisions_equal_a_fold(reporting: Reporting, data: st.DataObject)
             outcome, reason = data.draw(st.sampled_from(SORTS))
             history.append(decided(number, outcome, revision, campaign=campaign, reason=reason))
     events = data.draw(st.permutations(history + history))
-    while events:
-        size = data.draw(st.integers(1, len(events)))
-        assert await reporting.hear(*events[:size]) == []
-        events = events[size:]
+    await hear_in_batches(reporting, events, data)
     newest = {event.submission_id: event for event in sorted(history, key=lambda event: event.revision)}
     async with reporting.pool.acquire() as tx:
         counted = {(one.outcome, one.reason): one.n for one in await decisions.counts(tx, campaign)}

@@ -53,7 +53,7 @@ async def test_the_campaigns_page_shows_the_figures(campaign: Reporting) -> None
     for expected in (
         "Pilkada Kota Malang 2024", "Rabu, 27 November 2024", "5.554", "5.549 belum terbagi", "tidak dijelaskan",
         "SMAN Contoh 1", "target terlalu rendah", "belum ada target", "Aula SMAN Contoh 1", "PKL 7", "belum 16 tahun",
-        "bentuk NIK keliru", "kelurahan", "Pembagian target per sekolah adalah simulasi", "rekaan", "Dibatalkan",
+        "format NIK salah", "kelurahan", "Pembagian target per sekolah adalah simulasi", "rekaan", "Dibatalkan",
     ):  # fmt: skip
         assert expected in said, expected
 
@@ -76,7 +76,7 @@ async def test_a_chosen_moment_stands_still(campaign: Reporting) -> None:
     then = await text(campaign, f"{PAGE}?as_of=2024-10-01&known_at=2024-10-01T23:59:59")
     assert "sse-connect" not in then
     assert "1 Okt 2024, 23.59 WIB" in plain(then)
-    assert "perekaman masuk belakangan" in plain(then)
+    assert "terekam, terlambat masuk" in plain(then)
     assert "sse-connect" in await text(campaign, PAGE)
     assert "Tanggal tidak dapat dibaca" in await text(campaign, f"{PAGE}?as_of=kemarin")
     assert "Waktu tidak dapat dibaca" in await text(campaign, f"{PAGE}?known_at=tadi")
@@ -87,10 +87,33 @@ async def test_without_a_target_coverage_is_unknown(reporting: Reporting) -> Non
     said = plain(await text(reporting, PAGE))
     assert "Belum ada target yang berlaku" in said
     assert "100,0" not in said
+    page = await text(reporting, PAGE)
+    assert 'class="bar wide"' not in page  # an empty bar reads as 0 %
+    await reporting.hear(target("campaign", 4))
+    assert 'class="bar wide"' in await text(reporting, PAGE)
+
+
+async def test_what_is_allocated_is_always_shown(reporting: Reporting) -> None:
+    await reporting.hear(recording(1), target(group(1), 4))
+    assert "jumlah target sekolah dan kelompok" in plain(await text(reporting, PAGE))
+    for revision, (value, said) in enumerate(
+        {7: "3 belum terbagi", 4: "0 belum terbagi", 2: "−2 belum terbagi"}.items(), 1
+    ):
+        await reporting.hear(target("campaign", value, revision))
+        assert said in plain(await text(reporting, PAGE))
+    assert "melebihi target keseluruhan" in plain(await text(reporting, PAGE))
+
+
+async def test_a_group_that_counts_from_a_later_day_says_so_in_its_row(campaign: Reporting) -> None:
+    assert "dihitung sejak" not in await text(campaign, PAGE)
+    await campaign.hear(target(group(1), 4, 2, counting_from="2024-10-02"))
+    page = await text(campaign, PAGE)
+    row = page[page.index("SMAN Contoh 1</span>") : page.index("</th>", page.index("SMAN Contoh 1</span>"))]
+    assert "dihitung sejak 2 Oktober 2024" in row
 
 
 async def test_the_first_page(reporting: Reporting) -> None:
-    assert "Belum ada kampanye" in await text(reporting, "/")
+    assert "Belum ada program perekaman" in await text(reporting, "/")
     await text(reporting, PAGE, 404)
     await reporting.hear(opened())
     answer = await reporting.http.get("/")

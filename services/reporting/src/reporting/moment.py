@@ -2,22 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
 from exactly_once import Connection, Pool
-from reporting import days
+from reporting import changes, days
 from reporting.progress import rules as progress
 from reporting.progress.store import COMPLETE_THROUGH, FACT_TOPICS
 from reporting.schools.rules import Campaign
 from reporting.schools.store import campaign as read_campaign
 
-# The campaign as its event said then; as it says now, if it was not known yet.
+# The campaign as its event said then; as the first one said, if it was not known yet: the answer must not change later.
 MOMENT: Final = f"""
     SELECT sum(revision)::bigint AS revision, max(last_known_at) AS last_known_at,
            (SELECT data FROM campaign_version WHERE campaign = $1
-             ORDER BY ($2::timestamptz IS NULL OR known_at <= $2) DESC, revision DESC LIMIT 1) AS data,
+             ORDER BY CASE WHEN $2::timestamptz IS NULL OR known_at <= $2 THEN revision ELSE -revision END DESC
+             LIMIT 1) AS data,
            (SELECT recorded_on FROM coverage_day WHERE campaign = $1 AND n <> 0
              ORDER BY recorded_on DESC LIMIT 1) AS last_recorded_on,
            ({COMPLETE_THROUGH.replace("$topics", "$3::text[]")}) AS complete_through
@@ -31,7 +32,11 @@ class UnknownCampaign(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """As of a day, as known at an instant; `asked_known_at` is None for the live answer."""
+    """As of a day, as known at an instant; `asked_known_at` is None for the live answer.
+
+    Asked for a known instant that is final, it says nothing that was learnt later: it is complete through that instant,
+    and `revision` is how many revisions of facts were known then.
+    """
 
     campaign: Campaign
     as_of: date
@@ -39,8 +44,8 @@ class Moment:
     known_at: datetime
     complete_through: datetime | None
     revision: int
-    latest_day: date
     last_known_at: datetime
+    moved_by_time: bool = False  # the day was not asked for, and no event speaks of one so late
 
     @property
     def final(self) -> bool:
@@ -75,14 +80,18 @@ async def moment(tx: Connection, slug: str, as_of: date | None = None, known_at:
         raise UnknownCampaign
     campaign = read_campaign(slug, row["data"])
     last_known_at, through = row["last_known_at"], row["complete_through"]
+    told = campaign.latest_day(row["last_recorded_on"], last_known_at, None)
     latest = campaign.latest_day(row["last_recorded_on"], last_known_at, through)
-    return Moment(
+    at = Moment(
         campaign=campaign,
         as_of=as_of or (latest if known_at is None else days.day_of(known_at, campaign.zone)),
         asked_known_at=known_at,
         known_at=known_at or last_known_at,
         complete_through=through,
         revision=row["revision"],
-        latest_day=latest,
         last_known_at=last_known_at,
+        moved_by_time=as_of is None and known_at is None and latest > told,
     )
+    if known_at is None or not at.final:
+        return at
+    return replace(at, complete_through=known_at, revision=await changes.known_by(tx, slug, known_at))

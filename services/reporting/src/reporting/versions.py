@@ -28,15 +28,15 @@ class Versions:
         One that is known with other content is rejected; of two in one batch the first stands.
         """
         received = [one for one in batch if isinstance(one.event, model)]
-        fresh, kept = await self._insert(tx, received)
-        if kept < len(received):
+        fresh = await self._insert(tx, received)
+        if sum(map(len, fresh.values())) < len(received):
             for one in await self._conflicts(tx, received):
                 batch.reject(one, CONFLICT, CONFLICT_DETAIL)
-        for campaign, last_known_at in sorted(fresh.items()):
-            await changes.record(tx, campaign, self.topic, last_known_at)
+        for campaign, known_at in sorted(fresh.items()):
+            await changes.record(tx, campaign, self.topic, max(known_at), len(known_at))
 
-    async def _insert(self, tx: Connection, received: Sequence[Received[Fact]]) -> tuple[dict[str, datetime], int]:
-        """For each campaign the greatest `known_at` of what was new, and how many were."""
+    async def _insert(self, tx: Connection, received: Sequence[Received[Fact]]) -> dict[str, list[datetime]]:
+        """The `known_at` of what was new, for each campaign that had some."""
         rows = await tx.fetch(
             f"""
             INSERT INTO {self.table} (campaign, id, revision, known_at, data)
@@ -49,10 +49,10 @@ class Versions:
             """,  # noqa: S608
             *_columns(received),
         )
-        last: dict[str, datetime] = {}
+        fresh: dict[str, list[datetime]] = {}
         for row in rows:
-            last[row["campaign"]] = max(row["known_at"], last.get(row["campaign"], row["known_at"]))
-        return last, len(rows)
+            fresh.setdefault(row["campaign"], []).append(row["known_at"])
+        return fresh
 
     async def _conflicts(self, tx: Connection, received: Sequence[Received[Fact]]) -> list[Received[Fact]]:
         rows = await tx.fetch(

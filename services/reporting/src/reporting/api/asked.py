@@ -14,7 +14,6 @@ from chassis.http import problems
 from chassis.problems import NOT_FOUND, Problem
 from contracts.types import Campaign
 from exactly_once import Connection, Pool
-from reporting import changes, days
 from reporting.moment import Moment, UnknownCampaign, moment, reading
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,7 +36,7 @@ KnownAt = Annotated[
     Query(description="As known at this instant (RFC 3339 with offset); default: as known now."),
 ]
 HEADERS: Final = {
-    "ETag": {"description": "The campaign's revision, or its own for an answer that cannot change.",
+    "ETag": {"description": 'The revision: `"7"`; with a day that time moved: `"7.2024-11-08"`; weak if not final.',
              "schema": {"type": "string"}},
     "Cache-Control": {"description": "`immutable` once nothing can change.", "schema": {"type": "string"}},
 }  # fmt: skip
@@ -54,6 +53,16 @@ def unknown_campaign() -> Problem:
     return Problem(NOT_FOUND, "Nothing has been heard of this campaign yet.")
 
 
+def entity_tag(at: Moment) -> str:
+    """The revision alone while only events change the answer (`complete_through` moves beside it).
+
+    Where time alone moved the day, the day is in it too. An answer that is not final yet has the weak form, and a value
+    of its own, since `If-None-Match` takes W/"7" and "7" for the same.
+    """
+    value = f"{at.revision}.{at.as_of}" if at.moved_by_time else f"{at.revision}"
+    return etag(value) if at.final else f'W/"{value}.open"'
+
+
 async def answer(
     pool: Pool,
     campaign: str,
@@ -61,29 +70,19 @@ async def answer(
     known_at: datetime | None,
     if_none_match: str | None,
     work: Callable[[Connection, Moment], Awaitable[BaseModel]],
+    read: Callable[[Connection, str, date | None, datetime | None], Awaitable[Moment]] = moment,
 ) -> Response:
-    """Sends what `work` reads in one transaction, or 304.
-
-    A live answer changes with the campaign's revision alone (`complete_through` moves beside it); one that is settled
-    never changes.
-    """
+    """Sends what `work` makes of the moment that `read` finds, in one transaction, or 304."""
     async with reading(pool) as tx:
-        if known_at is None and if_none_match is not None:
-            revision = (await changes.revisions(tx, [campaign])).get(campaign)
-            if revision is not None and (same := not_modified(if_none_match, etag(revision))):
-                return same
         try:
-            at = await moment(tx, campaign, as_of, known_at)
+            at = await read(tx, campaign, as_of, known_at)
         except UnknownCampaign:
             raise unknown_campaign() from None
-        tag, cache = etag(at.revision), "no-cache"
-        if at.settled:
-            tag, cache = f'W/"{at.as_of}-{days.utc(at.known_at).isoformat()}"', FOR_EVER
-        elif at.final:
-            tag = etag(f"{at.revision}-final") if known_at is not None else tag
+        tag = entity_tag(at)
         if same := not_modified(if_none_match, tag):
             return same
         body = await work(tx, at)
+    cache = FOR_EVER if at.settled else "no-cache"
     return Response(
         body.model_dump_json(), media_type="application/json", headers={"ETag": tag, "Cache-Control": cache}
     )

@@ -12,7 +12,7 @@ from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
 from reporting.coverage.answer import coverage
 from reporting.coverage.model import Coverage
 from reporting.coverage.store import By
-from reporting.late.answer import read_late
+from reporting.late.answer import compared, read_late
 from reporting.late.model import LateAnswer
 from reporting.moment import Moment
 
@@ -49,8 +49,8 @@ def router(pool: Pool) -> APIRouter:
         """Who counts as of a day now and did not as known then, or the other way round, or for another group."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return await read_late(tx, at, known_at, limit)
+            return await read_late(tx, at, limit)
 
-        return await answer(pool, campaign, as_of, None, if_none_match, work)
+        return await answer(pool, campaign, as_of, known_at, if_none_match, work, compared)
 
     return routes

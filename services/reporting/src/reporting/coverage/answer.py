@@ -55,7 +55,7 @@ def about(moment: Moment) -> dict[str, Any]:
 
 
 def total(plan: targets.Plan, recorded: int) -> Total:
-    """The campaign's own line. Everybody who counts is in it, whatever the groups' own first days."""
+    """The campaign's own line: everybody who counts, whatever the groups' own first days. It may exceed their sum."""
     return Total(
         **rules.line(plan.target, recorded)._asdict(),
         allocated=plan.allocated,
@@ -75,6 +75,7 @@ def group_rows(plan: targets.Plan, recorded: Mapping[str, int], names: Mapping[s
             GroupRow(
                 group=group, name=names.get(group), target=line.target, recorded=line.recorded,
                 remaining=line.remaining, excess=line.excess, coverage=line.coverage,
+                counting_from=plan.later_starts.get(group),
             )
         )  # fmt: skip
     return rows

@@ -34,6 +34,13 @@ class GroupRow(BaseModel):
     remaining: Figure
     excess: Figure
     coverage: Rate
+    counting_from: Annotated[
+        date | None,
+        Field(
+            description="The group's own first day that counts, where later than the campaign's.",
+            exclude_if=lambda day: day is None,
+        ),
+    ] = None
 
 
 class DayRow(BaseModel):
@@ -77,7 +84,7 @@ class Asked(BaseModel):
         datetime | None, Field(description="Everything known until then has been applied; null: cannot be told yet.")
     ]
     final: Annotated[bool, Field(description="complete_through has reached known_at.")]
-    revision: Annotated[int, Field(description="Rises with every change of the campaign.")]
+    revision: Annotated[int, Field(description="How many revisions of facts are applied; once final, were known then.")]
 
 
 class Coverage(Asked):

@@ -29,17 +29,18 @@ async def merge(tx: Connection, batch: Batch[SubmissionDecided]) -> None:
             known = newest.get(one.event.submission_id)
             if known is None or one.event.revision > known.revision:
                 newest[one.event.submission_id] = one.event
-        moved = await _upsert(tx, campaign, list(newest.values()))
+        moved, revisions = await _upsert(tx, campaign, list(newest.values()))
         if moved:
-            await changes.record(tx, campaign, SUBMISSION_DECISIONS, max(one.event.known_at for one in received))
+            last_known_at = max(one.event.known_at for one in received)
+            await changes.record(tx, campaign, SUBMISSION_DECISIONS, last_known_at, revisions)
         if moved < len(received):
             for one in await _conflicts(tx, campaign, received):
                 batch.reject(one, CONFLICT, CONFLICT_DETAIL)
 
 
-async def _upsert(tx: Connection, campaign: str, events: list[SubmissionDecided]) -> int:
-    """How many submissions got a higher revision."""
-    moved: int = await tx.fetchval(
+async def _upsert(tx: Connection, campaign: str, events: list[SubmissionDecided]) -> tuple[int, int]:
+    """How many submissions got a higher revision, and by how many revisions in all: those between are not kept."""
+    (row,) = await tx.fetch(
         """
         WITH changed AS (
             INSERT INTO submission_decision AS known (campaign, submission_id, revision, outcome, reason)
@@ -49,7 +50,8 @@ async def _upsert(tx: Connection, campaign: str, events: list[SubmissionDecided]
             ON CONFLICT (campaign, submission_id) DO UPDATE
                SET revision = excluded.revision, outcome = excluded.outcome, reason = excluded.reason
              WHERE excluded.revision > known.revision
-            RETURNING old.outcome AS old_outcome, old.reason AS old_reason, new.outcome, new.reason),
+            RETURNING new.revision - coalesce(old.revision, 0) AS risen,
+                      old.outcome AS old_outcome, old.reason AS old_reason, new.outcome, new.reason),
         difference AS (
             SELECT outcome, reason, sum(n) AS n
               FROM (SELECT outcome, reason, 1 AS n FROM changed
@@ -60,7 +62,7 @@ async def _upsert(tx: Connection, campaign: str, events: list[SubmissionDecided]
             INSERT INTO decision_count AS total (campaign, outcome, reason, n)
             SELECT $1, outcome, reason, n FROM difference ORDER BY outcome, reason
             ON CONFLICT (campaign, outcome, reason) DO UPDATE SET n = total.n + excluded.n)
-        SELECT count(*) FROM changed
+        SELECT count(*) AS moved, coalesce(sum(risen), 0)::bigint AS revisions FROM changed
         """,
         campaign,
         [event.submission_id for event in events],
@@ -68,7 +70,7 @@ async def _upsert(tx: Connection, campaign: str, events: list[SubmissionDecided]
         [event.outcome for event in events],
         [event.reason or "" for event in events],
     )
-    return moved
+    return row["moved"], row["revisions"]
 
 
 async def _conflicts(

@@ -1,6 +1,7 @@
 """Puts the answer about late arrivals together."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 from exactly_once import Connection
 from reporting import days
@@ -9,18 +10,23 @@ from reporting.coverage.answer import about
 from reporting.coverage.store import Window
 from reporting.late.model import LateAnswer, LateCause, LateRow
 from reporting.late.store import Late, by_cause, late
-from reporting.moment import Moment
-from reporting.progress.rules import is_final
+from reporting.moment import Moment, moment
 from reporting.targets.rules import in_force
 from reporting.targets.store import decisions
 
 COUNTING_FROM = "counting_from"
 
 
-async def read_late(tx: Connection, at: Moment, known_at: datetime | None, limit: int) -> LateAnswer:
-    """Compares what was known at an instant (default: at the end of the day) with what is known now."""
-    slug = at.campaign.campaign
+async def compared(tx: Connection, slug: str, as_of: date | None, known_at: datetime | None) -> Moment:
+    """A day as known now, and the instant to compare it with: by default its end. Raises UnknownCampaign."""
+    at = await moment(tx, slug, as_of)
     then = days.end_of(at.as_of, at.campaign.zone) if known_at is None else days.utc(known_at)
+    return replace(at, known_at=then)
+
+
+async def read_late(tx: Connection, at: Moment, limit: int) -> LateAnswer:
+    """Compares what was known then with what is known now."""
+    slug, then = at.campaign.campaign, at.known_at
     made = await decisions(tx, slug)
     from_then = in_force(made, at.as_of, then).counting_from
     from_now = in_force(made, at.as_of).counting_from
@@ -28,9 +34,8 @@ async def read_late(tx: Connection, at: Moment, known_at: datetime | None, limit
     recorded_now = await coverage.recorded(tx, Window(slug, from_now, at.as_of, None), "kind")
     found = await late(tx, slug, at.as_of, then, from_then, from_now)
     changes = [one.change for one in found]
-    asked = about(at) | {"known_at": then, "final": is_final(then, at.complete_through)}
     return LateAnswer(
-        **asked,
+        **about(at),
         recorded_then=sum(recorded_then.values()),
         recorded_now=sum(recorded_now.values()),
         added=changes.count("added"),

@@ -34,6 +34,7 @@ class LateRow(BaseModel):
 class LateAnswer(Asked):
     """The same day, as known then (`known_at`) and as known now."""
 
+    final: Annotated[bool, Field(description="What was known then is complete; what is known now still moves.")]
     recorded_then: int
     recorded_now: int
     added: int

@@ -28,6 +28,7 @@ class Row:
     remaining: int | None
     excess: int | None
     coverage: float | None
+    counting_from: date | None
     next_visit: str
     next_day: str
 
@@ -93,6 +94,7 @@ def _row(
         remaining=None if line is None else line.remaining,
         excess=None if line is None else line.excess,
         coverage=None if line is None else line.coverage,
+        counting_from=None if line is None else line.counting_from,
         next_visit="" if on is None else f"{words.weekday(on)[:3]}, {words.short_day(on)}",
         next_day="" if on is None else on.isoformat(),
     )
@@ -101,16 +103,19 @@ def _row(
 def _about(group: str, school: Mapping[str, Any] | None) -> str:
     if school is not None:
         return f"{school['school_kind']} {OWNERSHIP[school['ownership']]} · {school['kecamatan']} · {school['npsn']}"
-    return "tidak terdaftar" if group.startswith("npsn:") else "bukan di sekolah"
+    return "sekolah tidak terdaftar" if group.startswith("npsn:") else "bukan sekolah"
 
 
 def bars(view: View) -> list[Bar]:
-    """A bar for every day from the first to `as_of`, empty days too, in a field of 10 by 100 for each."""
+    """A bar for every day from the first to `as_of`, empty days too, in a field of 10 by 100 for each.
+
+    Three weeks at least: few days do not look like many.
+    """
     by_day = {row.day: row.recorded for row in view.by_day.rows if isinstance(row, DayRow)}
     if not by_day:
         return []
     first, last = min(by_day), view.moment.as_of
-    length = min((last - first).days + 1, 400)
+    length = min(max((last - first).days + 1, 21), 400)
     days = [last - timedelta(days=length - 1 - number) for number in range(length)]
     most = max(by_day.values())
     return [
@@ -143,7 +148,7 @@ def domiciles(by_domicile: Coverage) -> list[Share]:
     if found is None:
         return []
     lines = [
-        ("Di wilayah kampanye", "in the region", found.in_region),
+        ("Di dalam wilayah", "in the region", found.in_region),
         ("Di luar wilayah", "elsewhere", found.elsewhere),
         ("Belum diketahui", "unknown", found.unknown),
     ]

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from exactly_once import Pool
 from reporting import changes
-from reporting.late.answer import read_late
+from reporting.late.answer import compared, read_late
 from reporting.live import Live, View, view
 from reporting.moment import UnknownCampaign, moment, reading
 from reporting.pages.render import Pages
@@ -52,8 +52,8 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
                 on, known, complaint = asked(as_of.strip(), known_at.strip(), now.campaign.zone)
                 chosen = on is not None or known is not None
                 at = await moment(tx, campaign, on, known) if chosen else now
-                cut_off = await moment(tx, campaign, at.as_of if chosen else previous(at.as_of))
-                seen, late = await view(tx, at), await read_late(tx, cut_off, known, limit=0)
+                cut_off = await compared(tx, campaign, at.as_of if chosen else previous(at.as_of), known)
+                seen, late = await view(tx, at), await read_late(tx, cut_off, limit=0)
         except UnknownCampaign:
             return _html(pages.unknown(), 404)
         return _html(pages.campaign(seen, late, asked=chosen, complaint=complaint))

@@ -17,22 +17,22 @@ KINDS: Final = {
     "special_event": "Acara khusus",
 }
 OUTCOMES: Final = {
-    "counted": ("Dihitung", "counted"),
+    "counted": ("Terhitung", "counted"),
     "duplicate": ("Ganda", "duplicate"),
     "held": ("Ditahan", "held"),
     "rejected": ("Ditolak", "rejected"),
 }
 REASONS: Final = {
-    "before_opening": "sebelum kampanye dibuka",
-    "in_the_future": "waktu loket di masa depan",
+    "before_opening": "sebelum perekaman dibuka",
+    "in_the_future": "jam loket lebih maju dari waktu sebenarnya",
     "under_age": "belum 16 tahun",
-    "not_a_voter": "bukan pemilih pada hari pemungutan",
+    "not_a_voter": "belum berhak memilih pada hari pemungutan suara",
     "unknown_key": "kunci tidak dikenal",
-    "cannot_open": "amplop tidak dapat dibuka",
-    "malformed_identity": "isian identitas keliru",
-    "malformed_nik": "bentuk NIK keliru",
+    "cannot_open": "kiriman tersegel tidak dapat dibuka",
+    "malformed_identity": "isian identitas tidak sah",
+    "malformed_nik": "format NIK salah",
     "voided": "dibatalkan",
-    "recorded": "perekaman masuk belakangan",
+    "recorded": "terekam, terlambat masuk",
     "earlier_recording": "ada perekaman yang lebih awal",
     "restored": "dipulihkan",
     "reattributed": "dipindahkan ke kelompok lain",
@@ -41,7 +41,7 @@ REASONS: Final = {
     "absent": "tidak hadir",
     "internship": "PKL",
     "refused": "menolak",
-    "documents_missing": "berkas kurang",
+    "documents_missing": "berkas belum lengkap",
     "device_fault": "gangguan alat",
 }
 CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}

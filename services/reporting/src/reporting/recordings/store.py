@@ -80,7 +80,7 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
         events = rules.distinct([one.event for one in received])
         kept = await _merge(tx, campaign, events)
         if kept:
-            await changes.record(tx, campaign, RECORDINGS, max(event.known_at for event in events))
+            await changes.record(tx, campaign, RECORDINGS, max(event.known_at for event in events), kept)
         if kept < len(received):
             for one in await _conflicts(tx, received):
                 batch.reject(one, CONFLICT, CONFLICT_DETAIL)

@@ -1,0 +1,1 @@
+"""The page in Chromium, as people see it. `make test-browser` runs these."""
