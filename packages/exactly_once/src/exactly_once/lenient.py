@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, SupportsIndex, overload
 
 from aiokafka.consumer import fetcher
@@ -43,7 +42,7 @@ class LenientRecords:
 
 
 class _LenientBatch:
-    """A record batch, read again in pure Python from the record on that the fast reader stumbled over."""
+    """A record batch, read again in pure Python if the fast reader stumbles over it."""
 
     def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
@@ -53,13 +52,10 @@ class _LenientBatch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        count = 0
         try:
-            for record in self._batch:
-                yield record
-                count += 1
+            return iter(list(self._batch))
         except UnicodeDecodeError:
-            yield from islice(_again(self._data), count, None)
+            return _again(self._data)
 
 
 def _again(data: memoryview) -> Iterator[Any]:
