@@ -132,8 +132,6 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
-        async with self._pool.acquire() as connection:
-            await flood.check_dry(connection)
         async with self._log:
             await self._broker.start()
             try:
@@ -210,6 +208,7 @@ class Consumer:
                     await self._compare(wanted)
                 expected = dict(self._expected)  # before it is asked: what is committed meanwhile did not go back
                 async with self._pool.acquire() as connection:
+                    await flood.check_dry(connection)
                     positions = await position.load(connection, wanted)
                     self._passed = await flood.passes(connection)
                 break
