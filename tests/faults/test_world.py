@@ -213,7 +213,7 @@ async def test_a_relay_that_waits_for_a_slow_broker_keeps_its_lock(
     own_kafka: Kafka, database: Database, pool: asyncpg.Pool
 ) -> None:
     """The broker is frozen for longer than a silent relay would keep the lock."""
-    settings = kafka_settings(own_kafka.bootstrap_servers, relay_idle_limit=1, send_timeout=30)
+    settings = kafka_settings(own_kafka.bootstrap_servers, relay_idle_limit=3, send_timeout=60)
     await provision(settings, CATALOGUE)
     async with relaying(settings, database, pool):
         await tell_of(pool, range(10))
@@ -223,7 +223,7 @@ async def test_a_relay_that_waits_for_a_slow_broker_keeps_its_lock(
         os.kill(own_kafka.pid, signal.SIGSTOP)
         try:
             await tell_of(pool, range(10, 20))
-            await until(lambda: pool.fetchval("SELECT clock_timestamp() > $1::timestamptz + interval '3 s'", began))
+            await until(lambda: pool.fetchval("SELECT clock_timestamp() > $1::timestamptz + interval '6 s'", began))
         finally:
             os.kill(own_kafka.pid, signal.SIGCONT)
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)

@@ -23,6 +23,7 @@ from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Consumer, OwnTopics, Relay, Subscription, position
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
+from exactly_once.position import Position
 from tests.ledger import KEPT
 from tests.support import kafka_settings
 
@@ -93,7 +94,7 @@ class OffsetsInKafka(Consumer):
             at = await consumer.committed(named) or 0
             consumer.seek(named, at)
             consumer.resume(named)
-            self._expected[topic, partition] = at
+            self._expected.read_back([Position(topic, partition, at)])
         self._trouble = None
 
     async def _compare(self, partitions: Any) -> Any:
@@ -109,7 +110,7 @@ class OffsetsInKafka(Consumer):
         for run in runs:
             partition = TopicPartition(self._prefix + run.topic, run.partition[1])
             await self._subscriber.consumer.commit({partition: run.next_offset})
-            self._expected[run.partition] = run.next_offset
+        self._expected.committed(runs)
 
 
 def crash_around_relay() -> None:

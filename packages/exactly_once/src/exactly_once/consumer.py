@@ -3,9 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
-from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -17,14 +14,15 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import flood, guard, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import Flood, Gap, Verdict, in_a_line, is_of_the_world
+from exactly_once.errors import Flood, Verdict, in_a_line, is_of_the_world
+from exactly_once.expected import Expected, Run, went_back
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import OwnTopics
-from exactly_once.position import Move, Partition, Position
+from exactly_once.position import Partition, Position
 from exactly_once.preflight import preflight
-from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder, record_id
+from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder
 from exactly_once.settings import KafkaSettings
 from exactly_once.stall import Stall
 
@@ -32,35 +30,6 @@ __all__ = ["Consumer", "Handler", "Subscription"]
 
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Records of one partition, in order, that are new when its position is `expected`."""
-
-    partition: Partition
-    expected: int
-    records: list[Record]
-
-    @property
-    def topic(self) -> str:
-        """Without the prefix."""
-        return self.partition[0]
-
-    @property
-    def last(self) -> Record:
-        """The record that the position will stand behind."""
-        return self.records[-1]
-
-    @property
-    def next_offset(self) -> int:
-        """Where the partition goes on."""
-        return int(self.last.offset) + 1
-
-    def holes(self) -> set[tuple[int, int]]:
-        """From where to where offsets are missing, before the first record and between any two."""
-        offsets = [self.expected - 1, *(record.offset for record in self.records)]
-        return {(before + 1, after) for before, after in pairwise(offsets) if after != before + 1}
 
 
 class Consumer:
@@ -91,9 +60,8 @@ class Consumer:
         self._flood = FloodLimit(settings.flood_window, settings.flood_limit, settings.flood_in_a_row)
         self._metrics = metrics
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
-        self._expected: dict[Partition, int] = {}
+        self._expected = Expected(self._prefix, self._compacted)
         self._passed: dict[Partition, int] = {}
-        self._holes: dict[Partition, set[tuple[int, int]]] = {}
         self._stall = Stall(settings.stall_limit)
         self._in_hand = False
         self._failures = 0
@@ -153,7 +121,7 @@ class Consumer:
 
     async def _look(self) -> None:
         """What is to be looked at from time to time, whether records come or not."""
-        expected = dict(self._expected)
+        expected = self._expected.now()
         compared = await self._compare(self._assigned())
         self._metrics.lag.clear()  # of a partition that was given away somebody else tells
         for found, behind in compared.items():
@@ -165,7 +133,7 @@ class Consumer:
             if behind and not await self._has_read_all(found, behind)
         }
         self._stall.look(waiting, asyncio.get_running_loop().time())
-        if any(found.next_offset < expected.get(found.place, 0) for found in compared):
+        if went_back(expected, compared):
             await self._seek(self._assigned())
         async with self._pool.acquire() as connection:
             await position.anchor(connection, [found for found in compared if found.last_id is not None])
@@ -206,7 +174,7 @@ class Consumer:
             try:
                 if compare:
                     await self._compare(wanted)
-                expected = dict(self._expected)  # before it is asked: what is committed meanwhile did not go back
+                expected = self._expected.now()  # before it is asked: what is committed meanwhile did not go back
                 async with self._pool.acquire() as connection:
                     await flood.check_dry(connection)
                     positions = await position.load(connection, wanted)
@@ -219,12 +187,12 @@ class Consumer:
                 self._trouble = f"waiting for the database or the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
-        if self._own is not None and any(found.next_offset < expected.get(found.place, 0) for found in positions):
-            self._own.doubt()  # what was committed is gone: this is an older database
+        if self._own is not None and went_back(expected, positions):
+            self._own.doubt()  # an older database
+        self._expected.read_back(positions)
         consumer = self._subscriber.consumer
         assigned = self._assigned()
         for found in positions:
-            self._expected[found.place] = found.next_offset
             if consumer is not None and found.place in assigned:
                 named = TopicPartition(self._prefix + found.topic, found.partition)
                 consumer.seek(named, found.next_offset)
@@ -258,7 +226,7 @@ class Consumer:
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
-        runs = self._fresh(records)
+        runs = self._expected.fresh(records)
         if not runs or self._failed.done():
             return
         try:
@@ -274,36 +242,12 @@ class Consumer:
             await self._apply(fresh[:half])
             await self._apply(fresh[half:])
 
-    def _fresh(self, records: Sequence[Record]) -> list[Run]:
-        """The records by partition, without those that are applied. Raises Gap where offsets are missing.
-
-        Compaction and the markers of a producer's transactions leave holes; so would a client that lost records. A hole
-        is believed once the log has shown it twice.
-        """
-        runs = []
-        for (topic, number), group in groupby(records, attrgetter("topic", "partition")):
-            partition = (topic.removeprefix(self._prefix), number)
-            expected = self._expected[partition]
-            run = Run(partition, expected, [record for record in group if record.offset >= expected])
-            if run.records:
-                runs.append(run)
-            if run.records and run.next_offset - expected != len(run.records) and run.topic not in self._compacted:
-                holes = run.holes()
-                seen = {hole for hole in self._holes.get(partition, ()) if hole[1] > expected}
-                self._holes[partition] = seen | holes
-                if not holes <= seen:
-                    raise Gap
-        return runs
-
     async def _commit(self, runs: Sequence[Run], known: Fault | None = None) -> None:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
         batches, faults = self._decode(runs) if known is None else ({}, [known])
-        moves = [
-            Move(*run.partition, run.expected, run.next_offset, record_id(run.last), run.last.offset) for run in runs
-        ]
         count = sum(len(run.records) for run in runs)
         async with self._pool.acquire() as tx, tx.transaction():
-            await position.advance(tx, moves)
+            await position.advance(tx, [run.move for run in runs])
             # In the order of the subscriptions: two processes lock their rows in one order.
             for topic in (name for name in self._handlers if name in batches):
                 await self._handlers[topic](tx, batches[topic])
@@ -312,8 +256,7 @@ class Consumer:
             self._flood.check(count, bad)
             if faults:
                 await self._dead_letters.write(tx, faults)
-        for move in moves:
-            self._expected[move.topic, move.partition] = move.next_offset
+        self._expected.committed(runs)
         self._failures, self._trouble = 0, None
         self._flood.accept(count, bad)
         self._count(runs, faults)
