@@ -120,6 +120,11 @@ class LocalStack:
     def stop_service(self, name: str) -> None:
         stop([self.children.pop(name)])
 
+    def start_again(self, name: str) -> None:
+        """Start a server or a service that has ended, on the same data and port; return when it is ready."""
+        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start}
+        servers.get(name, partial(self.start_service, name))()
+
     def dead(self) -> dict[str, str]:
         """What has ended although nobody asked it to, with a line that says how."""
         parts = [self.kafka.child, self.postgres.child, *self.children.values()]
