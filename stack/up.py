@@ -201,7 +201,10 @@ def _addresses(home: Home) -> str:
     published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
     shown = {k.removesuffix("_URL").capitalize(): v for k, v in published.items() if not k.endswith("_DATABASE_URL")}
     lines = [f"  {name.replace('_bootstrap_servers', ''):<12} {value}" for name, value in shown.items()]
-    return "\n".join([*lines, f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}."])
+    lines.append(f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}.")
+    if services := sorted(file.name for file in home.path.glob("*.env") if file != home.env_file):
+        lines.append(f"  What each service was told, for its verbs: {', '.join(services)} beside it (docs/runbook.md).")
+    return "\n".join(lines)
 
 
 def _short(path: Path) -> str:

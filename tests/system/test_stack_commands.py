@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import stat
@@ -141,6 +143,11 @@ def test_services_are_prepared_before_they_serve_and_told_what_they_need(command
         assert told[f"{prefix}_HTTP_HOST"] == "127.0.0.1"
     assert told["KAFKA_BOOTSTRAP_SERVERS"] == published["KAFKA_BOOTSTRAP_SERVERS"]
     assert len(told["ENROLLMENT_MASTER_KEY"]) == 44
+    for name in NAMES:
+        environment = commands.home / f"{name}.env"
+        assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+        written = dict(line.split("=", 1) for line in environment.read_text().splitlines())
+        assert written in [note["told"] for note in notes if note["name"] == name]
     assert str(commands.home) not in {note["path"] for note in notes}  # its folders are no packages
 
 
@@ -222,6 +229,7 @@ def test_down_clears_up_after_a_supervisor_that_was_killed(commands: Commands) -
     assert commands.run("up", "--no-services")[0] == 0  # on the same data
     assert commands.run("down", "--keep-data")[0] == 0
     assert (commands.home / "postgres" / "data" / "PG_VERSION").exists()
+    assert list(commands.home.glob("*.env")) == []
     nothing_is_left(commands.home)
 
 
@@ -363,6 +371,24 @@ async def test_every_test_can_have_its_own_database(tmp_path: Path) -> None:
         left = await superuser.fetch("SELECT datname FROM pg_database WHERE datname = ANY($1)", list(names))
         await superuser.close()
         assert left == []
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_the_verbs_of_the_runbook_run_with_what_the_service_was_told(system: LocalStack, service: str) -> None:
+    (shown,) = re.findall(r"^(set -a; .*)\npython -m (.*)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE)
+    prepare, verb = (part.replace("enrollment", service) for part in shown)
+    for command in (verb, f"{service} dead-letters list"):
+        script = f"{prepare.replace('.local', str(system.home.path))}; {shlex.quote(sys.executable)} -m {command}"
+        done = subprocess.run(
+            ["sh", "-c", script],
+            env={"PATH": os.environ["PATH"]},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "log end" in done.stdout or "No dead letter is waiting." in done.stdout
 
 
 def test_the_services_are_data(tmp_path: Path) -> None:
