@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -27,7 +28,7 @@ def up(*, services: bool = True) -> int:
     if owner := home.owner():
         if not home.env_file.exists():
             raise StackError(f"A stack in {home.path} is just starting or stopping (process {owner}): wait for it.")
-        again = _started_again(home, owner)
+        again = _started_again(home, owner) if _supervises(owner) else ""
         print(f"Started again: {again}." if again else "The stack is already up.")
         print(_addresses(home))
         return 0
@@ -73,8 +74,7 @@ def status() -> int:
     if not owner or not home.env_file.exists():
         print(f"The stack in {home.path} is {'starting or stopping' if owner else 'down'}.")
         return 1
-    troubles = _troubles_file(home).read_text() if _troubles_file(home).exists() else ""
-    if troubles:
+    if troubles := _troubles(home) if _supervises(owner) else "":
         print(f"Not all of the stack is up; `make up` starts again what has ended.\n{troubles}{_addresses(home)}")
         return 1
     print(f"The stack is up (process {owner}).\n{_addresses(home)}")
@@ -150,6 +150,13 @@ def _started_again(home: Home, owner: int) -> str:
     raise StackError(f"The stack was stopped meanwhile: see {_short(home.logs)}/supervisor.log.")
 
 
+def _supervises(owner: int) -> bool:
+    """Whether it watches its stack and can be asked; a demo or a test, which hold one of their own, do not."""
+    with suppress(OSError):
+        return "supervise" in Path(f"/proc/{owner}/cmdline").read_text().split("\0")
+    return False
+
+
 def _supervisor(home: Home, *, services: bool) -> subprocess.Popen[str]:
     home.ensure()
     home.logs.mkdir(exist_ok=True)
@@ -209,6 +216,11 @@ def _addresses(home: Home) -> str:
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _troubles(home: Home) -> str:
+    file = _troubles_file(home)
+    return file.read_text() if file.exists() else ""
 
 
 def _troubles_file(home: Home) -> Path:

@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 from stack import LocalStack, Service
-from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of
+from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of, owner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ("enrollment", "scheduling", "reporting")
@@ -218,6 +218,15 @@ def test_what_was_told_of_an_earlier_stack_is_forgotten(commands: Commands) -> N
     assert commands.run("down", "--keep-data")[0] == 0
     assert commands.run("up")[0] == 0
     assert becomes(lambda: commands.run("status")[0] == 0)
+
+
+def test_a_stack_that_another_program_holds_is_up_and_cannot_be_asked(commands: Commands) -> None:
+    with owner(commands.home) as it:
+        it.started()
+        (commands.home / "troubles").write_text("  of an earlier stack\n")
+        assert commands.run("status")[0] == 0
+        code, out, _ = commands.run("up")
+        assert code == 0 and out.startswith("The stack is already up.\n")
 
 
 def test_down_clears_up_after_a_supervisor_that_was_killed(commands: Commands) -> None:
