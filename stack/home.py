@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -79,7 +80,8 @@ class Home:
 
     def release(self) -> None:
         if self._lock is not None:
-            self.env_file.unlink(missing_ok=True)
+            for file in self.path.glob("*.env"):
+                file.unlink(missing_ok=True)
             os.ftruncate(self._lock, 0)
             os.close(self._lock)
             self._lock = None
@@ -124,6 +126,11 @@ class Home:
             return False
         # `down` may have removed it between open and lock
         return self._lock_file.exists() and self._lock_file.stat().st_ino == os.fstat(handle).st_ino
+
+
+def write_environment(path: Path, variables: Mapping[str, str]) -> None:
+    """Write variables so that a shell reads back just these: `set -a; . FILE`."""
+    write_private(path, "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items()))
 
 
 def write_private(path: Path, text: str) -> None:

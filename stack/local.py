@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypedDict, TypeVar
 
-from stack.home import Home, default_home, write_private
+from stack.home import Home, default_home, write_environment
 from stack.kafka import Kafka
 from stack.ports import HOST, check_free, port_for
 from stack.postgres import Database, Postgres
@@ -101,7 +101,9 @@ class LocalStack:
             self._together(self._start_kafka, self._start_postgres)
             self._together(*(partial(self._prepare, service) for service in self.services))
             self._together(*(partial(self._serve, service) for service in self.services))
-            write_private(self.home.env_file, "".join(f"{k}={v}\n" for k, v in self._published().items()))
+            for service in self.services:
+                write_environment(self.home.path / f"{service.name}.env", self._environment(service))
+            write_environment(self.home.env_file, self._published())
         except BaseException:
             self.stop()
             raise
@@ -119,6 +121,11 @@ class LocalStack:
 
     def stop_service(self, name: str) -> None:
         stop([self.children.pop(name)])
+
+    def start_again(self, name: str) -> None:
+        """Start a server or a service that has ended, on the same data and port; return when it is ready."""
+        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start}
+        servers.get(name, partial(self.start_service, name))()
 
     def dead(self) -> dict[str, str]:
         """What has ended although nobody asked it to, with a line that says how."""

@@ -8,26 +8,29 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 from stack import postgres
 from stack.errors import StackError
-from stack.home import REPOSITORY, Home, default_home
+from stack.home import REPOSITORY, Home, default_home, write_private
 from stack.local import LocalStack, interruptible
 from stack.processes import Processes, kill_and_wait, telling_line
-from stack.progress import Event, JsonLines, Report, for_people
+from stack.progress import Event, JsonLines, Report, Timings, for_people, silent
 
 log = logging.getLogger("stack")
 
 
 def up(*, services: bool = True) -> int:
-    """Start the stack, show how it goes, and return when it is ready. It stays."""
+    """Start the stack, or what has ended of it; show how it goes, and return when it is ready. It stays."""
     home = Home(default_home())
     if owner := home.owner():
         if not home.env_file.exists():
             raise StackError(f"A stack in {home.path} is just starting or stopping (process {owner}): wait for it.")
-        print(f"The stack is already up.\n{_addresses(home)}")
+        again = _started_again(home, owner) if _supervises(owner) else ""
+        print(f"Started again: {again}." if again else "The stack is already up.")
+        print(_addresses(home))
         return 0
     began = monotonic()
     supervisor = _supervisor(home, services=services)
@@ -65,17 +68,17 @@ def down(*, keep_data: bool = False) -> int:
 
 
 def status() -> int:
-    """Say whether it is up, and what has died."""
+    """Say what has ended, or else that all of it is up."""
     home = Home(default_home())
     owner = home.owner()
     if not owner or not home.env_file.exists():
         print(f"The stack in {home.path} is {'starting or stopping' if owner else 'down'}.")
         return 1
-    troubles = _troubles_file(home).read_text() if _troubles_file(home).exists() else ""
+    if troubles := _troubles(home) if _supervises(owner) else "":
+        print(f"Not all of the stack is up; `make up` starts again what has ended.\n{troubles}{_addresses(home)}")
+        return 1
     print(f"The stack is up (process {owner}).\n{_addresses(home)}")
-    if troubles:
-        print(troubles, file=sys.stderr, end="")
-    return 1 if troubles else 0
+    return 0
 
 
 def supervise(*, services: bool = True) -> int:
@@ -89,6 +92,7 @@ def supervise(*, services: bool = True) -> int:
             with stack:
                 pipe.say({"ready": stack.summary})
                 log.info("up: %s", stack.summary)
+                stack.report = Timings(silent)  # nobody reads the pipe from now on
                 _watch(stack)
         except KeyboardInterrupt:
             log.info("stopped")
@@ -100,17 +104,57 @@ def supervise(*, services: bool = True) -> int:
 
 
 def _watch(stack: LocalStack) -> None:
-    """Until somebody asks us to end; a part that dies is told, not started again: its reason must be seen."""
-    told: Mapping[str, str] = {}
-    troubles = _troubles_file(stack.home)
+    """Until somebody asks us to end. A part that dies is told and waits for `up`: its reason must be seen."""
+    told: Mapping[str, str] | None = None
+    troubles, asked = _troubles_file(stack.home), _asked_file(stack.home)
     while True:
+        answer = _start_again(stack) if asked.exists() and not asked.read_text() else None
         dead = stack.dead()
         if dead != told:
             for line in dead.values():
                 log.error("%s", line)
-            troubles.write_text("".join(f"{line}\n" for line in dead.values()))
+            troubles.write_text("".join(f"  {line}\n" for line in dead.values()))
             told = dead
+        if answer:
+            write_private(asked, json.dumps(answer))
         threading.Event().wait(1)
+
+
+def _start_again(stack: LocalStack) -> dict[str, list[str]]:
+    answer: dict[str, list[str]] = {"started": [], "failed": []}
+    for name in stack.dead():  # the servers come first
+        try:
+            stack.start_again(name)
+            answer["started"].append(name)
+        except StackError as e:
+            answer["failed"].append(str(e))
+    return answer
+
+
+def _started_again(home: Home, owner: int) -> str:
+    """Ask the supervisor, who owns all processes, to start what has ended; the names of what it started."""
+    asked, pause = _asked_file(home), threading.Event()
+    write_private(asked, "")
+    try:
+        while home.owner() == owner:
+            if said := asked.read_text():
+                answer = json.loads(said)
+                if answer["failed"]:
+                    raise StackError("\n".join(answer["failed"]))
+                return ", ".join(answer["started"])
+            pause.wait(0.05)
+    except KeyboardInterrupt:
+        raise StackError(
+            "Interrupted; the stack goes on starting what has ended: see `python -m stack status`."
+        ) from None
+    raise StackError(f"The stack was stopped meanwhile: see {_short(home.logs)}/supervisor.log.")
+
+
+def _supervises(owner: int) -> bool:
+    """Whether it watches its stack and can be asked; a demo or a test, which hold one of their own, do not."""
+    with suppress(OSError):
+        return "supervise" in Path(f"/proc/{owner}/cmdline").read_text().split("\0")
+    return False
 
 
 def _supervisor(home: Home, *, services: bool) -> subprocess.Popen[str]:
@@ -164,12 +208,26 @@ def _addresses(home: Home) -> str:
     published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
     shown = {k.removesuffix("_URL").capitalize(): v for k, v in published.items() if not k.endswith("_DATABASE_URL")}
     lines = [f"  {name.replace('_bootstrap_servers', ''):<12} {value}" for name, value in shown.items()]
-    return "\n".join([*lines, f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}."])
+    lines.append(f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}.")
+    if services := sorted(file.name for file in home.path.glob("*.env") if file != home.env_file):
+        lines.append(f"  What each service was told, for its verbs: {', '.join(services)} beside it (docs/runbook.md).")
+    return "\n".join(lines)
 
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def _troubles(home: Home) -> str:
+    file = _troubles_file(home)
+    return file.read_text() if file.exists() else ""
+
+
 def _troubles_file(home: Home) -> Path:
+    """A line for every part that has ended."""
     return home.path / "troubles"
+
+
+def _asked_file(home: Home) -> Path:
+    """Empty: somebody asks to start again what has ended. Then: what came of it."""
+    return home.path / "start-again"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import stat
@@ -15,7 +17,7 @@ import asyncpg
 import pytest
 
 from stack import LocalStack, Service
-from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of
+from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of, owner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ("enrollment", "scheduling", "reporting")
@@ -28,7 +30,8 @@ name, verb = os.path.basename(os.path.dirname(__file__)), sys.argv[1]
 told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k == "KAFKA_BOOTSTRAP_SERVERS"}
 with open(os.environ["FAKE_TRACE"], "a") as f:
     f.write(json.dumps({"name": name, "verb": verb, "told": told, "path": sys.path[0]}) + "\\n")
-if f"{name} {verb}" == os.environ.get("FAKE_FAULT"):
+fault = os.environ.get("FAKE_FAULT_FILE", "")
+if f"{name} {verb}" == (open(fault).read() if os.path.exists(fault) else os.environ.get("FAKE_FAULT")):
     sys.exit(f"{name}: the {verb} went wrong")
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -140,6 +143,11 @@ def test_services_are_prepared_before_they_serve_and_told_what_they_need(command
         assert told[f"{prefix}_HTTP_HOST"] == "127.0.0.1"
     assert told["KAFKA_BOOTSTRAP_SERVERS"] == published["KAFKA_BOOTSTRAP_SERVERS"]
     assert len(told["ENROLLMENT_MASTER_KEY"]) == 44
+    for name in NAMES:
+        environment = commands.home / f"{name}.env"
+        assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+        written = dict(line.split("=", 1) for line in environment.read_text().splitlines())
+        assert written in [note["told"] for note in notes if note["name"] == name]
     assert str(commands.home) not in {note["path"] for note in notes}  # its folders are no packages
 
 
@@ -153,13 +161,72 @@ def test_a_service_that_fails_is_told_in_one_line_and_everything_stops(commands:
     nothing_is_left(commands.home)
 
 
-def test_a_service_that_dies_later_is_seen_in_status(commands: Commands) -> None:
+def kill(commands: Commands, *programs: str) -> None:
+    """As a crash of each; return when it is known."""
+    for program in programs:
+        (victim,) = [int(line.split()[0]) for line in of(commands.home) if program in line]
+        os.kill(victim, signal.SIGKILL)
+    assert becomes(lambda: commands.run("status")[1].count(" ended with signal SIGKILL") == len(programs))
+
+
+def test_what_has_ended_is_said_first_and_started_again_by_up(commands: Commands) -> None:
     assert commands.run("up")[0] == 0
-    (victim,) = [int(line.split()[0]) for line in of(commands.home) if "-m scheduling serve" in line]
-    os.kill(victim, signal.SIGKILL)
-    assert becomes(lambda: commands.run("status")[0] == 1)
-    _, _, err = commands.run("status")
-    assert "scheduling ended with signal SIGKILL while serving" in err
+    published = commands.published()
+    kill(commands, "-m scheduling serve")
+    code, out, _ = commands.run("status")
+    first, second, *_ = out.splitlines()
+    assert code == 1 and first.startswith("Not all of the stack is up; `make up` starts again")
+    assert second.startswith("  scheduling ended with signal SIGKILL while serving: ")
+    assert second.endswith(f"(log: {commands.home}/logs/scheduling.log)")
+
+    code, out, _ = commands.run("up")
+    assert code == 0 and out.startswith("Started again: scheduling.\n")
+    assert commands.run("status")[0] == 0
+    assert commands.published() == published
+    with urllib.request.urlopen(published["SCHEDULING_URL"] + "/health/ready") as answer:
+        assert answer.read() == b"scheduling"
+
+
+def test_a_killed_server_is_started_again_on_its_data(commands: Commands) -> None:
+    assert commands.run("up", "--no-services")[0] == 0
+    published = commands.published()
+    kill(commands, "kafka.Kafka", "bin/postgres -D")
+    assert "kafka ended" in commands.run("status")[1]
+    code, out, _ = commands.run("up")
+    assert code == 0 and out.startswith("Started again: kafka, postgres.\n")
+    assert commands.published() == published
+    host, port = published["KAFKA_BOOTSTRAP_SERVERS"].split(":")
+    socket.create_connection((host, int(port))).close()
+
+
+def test_a_service_that_ends_again_is_told_and_holds_up_no_other(commands: Commands) -> None:
+    fault = commands.home.parent / "fault"
+    assert commands.run("up", FAKE_FAULT_FILE=str(fault))[0] == 0
+    fault.write_text("enrollment serve")
+    kill(commands, "-m enrollment serve", "-m scheduling serve")
+    line = commands.refused("up")
+    assert line.startswith("enrollment ended with exit code 1 while getting ready: enrollment: the serve went wrong")
+    code, out, _ = commands.run("status")
+    assert code == 1 and "enrollment: the serve went wrong" in out and "scheduling ended" not in out
+    fault.unlink()
+    assert commands.run("up")[1].startswith("Started again: enrollment.\n")
+
+
+def test_what_was_told_of_an_earlier_stack_is_forgotten(commands: Commands) -> None:
+    assert commands.run("up")[0] == 0
+    kill(commands, "-m scheduling serve")
+    assert commands.run("down", "--keep-data")[0] == 0
+    assert commands.run("up")[0] == 0
+    assert becomes(lambda: commands.run("status")[0] == 0)
+
+
+def test_a_stack_that_another_program_holds_is_up_and_cannot_be_asked(commands: Commands) -> None:
+    with owner(commands.home) as it:
+        it.started()
+        (commands.home / "troubles").write_text("  of an earlier stack\n")
+        assert commands.run("status")[0] == 0
+        code, out, _ = commands.run("up")
+        assert code == 0 and out.startswith("The stack is already up.\n")
 
 
 def test_down_clears_up_after_a_supervisor_that_was_killed(commands: Commands) -> None:
@@ -171,6 +238,7 @@ def test_down_clears_up_after_a_supervisor_that_was_killed(commands: Commands) -
     assert commands.run("up", "--no-services")[0] == 0  # on the same data
     assert commands.run("down", "--keep-data")[0] == 0
     assert (commands.home / "postgres" / "data" / "PG_VERSION").exists()
+    assert list(commands.home.glob("*.env")) == []
     nothing_is_left(commands.home)
 
 
@@ -312,6 +380,24 @@ async def test_every_test_can_have_its_own_database(tmp_path: Path) -> None:
         left = await superuser.fetch("SELECT datname FROM pg_database WHERE datname = ANY($1)", list(names))
         await superuser.close()
         assert left == []
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_the_verbs_of_the_runbook_run_with_what_the_service_was_told(system: LocalStack, service: str) -> None:
+    (shown,) = re.findall(r"^(set -a; .*)\npython -m (.*)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE)
+    prepare, verb = (part.replace("enrollment", service) for part in shown)
+    for command in (verb, f"{service} dead-letters list"):
+        script = f"{prepare.replace('.local', str(system.home.path))}; {shlex.quote(sys.executable)} -m {command}"
+        done = subprocess.run(
+            ["sh", "-c", script],
+            env={"PATH": os.environ["PATH"]},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "log end" in done.stdout or "No dead letter is waiting." in done.stdout
 
 
 def test_the_services_are_data(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from stack import ports, progress
 from stack.errors import Cancelled, StackError, check_room
-from stack.home import Home, default_cache, default_home
+from stack.home import Home, default_cache, default_home, write_environment
 from stack.processes import Processes, telling_line
 from stack.progress import Event
 
@@ -54,6 +54,19 @@ def test_secrets_stay_the_same_and_private(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert home.secret("a") == Home(tmp_path).secret("a") != home.secret("b")
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_shell_reads_back_what_was_written(tmp_path: Path) -> None:
+    value = "two words; $HOME `id` 'quoted' \"twice\" #\\ \nand a second line="
+    write_environment(tmp_path / "odd.env", {"ODD": value, "EMPTY": "", "PLAIN": "a-b_c="})
+    assert stat.S_IMODE((tmp_path / "odd.env").stat().st_mode) == 0o600
+    script = (
+        "set -a; . ./odd.env; exec \"$0\" -c \"import os; print([os.environ[k] for k in ('ODD', 'EMPTY', 'PLAIN')])\""
+    )
+    read = subprocess.run(
+        ["sh", "-c", script, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert read.stdout == f"{[value, '', 'a-b_c=']}\n"
 
 
 def test_a_disk_with_too_little_room_is_refused(tmp_path: Path) -> None:

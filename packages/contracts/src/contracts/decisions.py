@@ -17,7 +17,7 @@ class SubmissionDecided(Fact):
     aggregate: ClassVar[str] = "submission"
     submission_id: Uuid
     device_id: Slug
-    device_seq: Annotated[int, Field(ge=1, le=MOST)]
+    device_seq: Annotated[int, Field(strict=True, ge=1, le=MOST)]
     outcome: Outcome
     reason: Cause | None = None
 

@@ -15,9 +15,9 @@ class ProgressMade(Event):
 
     type: ClassVar[str] = "jemputbola.progress-made.v1"
     topic: Annotated[str, StringConstraints(max_length=249, pattern=SLUG)]
-    partition: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    partition: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
     through: Instant
-    end_offset: Annotated[int, Field(ge=0, le=MOST)]
+    end_offset: Annotated[int, Field(strict=True, ge=0, le=MOST)]
 
     @property
     def subject(self) -> str:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from contracts.envelope import Fact
-from contracts.types import Cause, Day, Group, Instant, Kind, Regency, Uuid
+from contracts.types import Cause, Day, Flag, Group, Instant, Kind, Regency, Uuid
 
 
 class Recording(Fact):
@@ -16,7 +16,7 @@ class Recording(Fact):
 
     aggregate: ClassVar[str] = "person"
     person_id: Uuid
-    counts: bool
+    counts: Flag
     cause: Cause
     group: Group
     domicile_regency: Regency | None = None

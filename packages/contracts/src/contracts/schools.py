@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from contracts.envelope import Fact
-from contracts.types import Day, Kind, Label, Npsn, Regency
+from contracts.types import Day, Flag, Kind, Label, Npsn, Regency
 
 Clock = Literal["live", "replay"]
 Zone = Annotated[
@@ -45,9 +45,9 @@ class SchoolListed(Fact):
     school_kind: SchoolKind
     ownership: Literal["public", "private"]
     kecamatan: Label
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
-    invented: bool = False
+    latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
+    invented: Flag = False
 
     @property
     def subject(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import from_json
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import MOST, AnyUuid, Campaign, Count, Group, Instant, Kind, Label, Regency, Slug
+from contracts.types import MOST, AnyUuid, Campaign, Count, Flag, Group, Instant, Kind, Label, Regency, Slug
 
 Sealed = Annotated[
     str,
@@ -22,8 +22,8 @@ class Documents(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    family_card: bool
-    birth_certificate: bool
+    family_card: Flag
+    birth_certificate: Flag
 
 
 class FromDevice(Event):
@@ -31,7 +31,7 @@ class FromDevice(Event):
 
     campaign: Campaign
     device_id: Slug
-    device_seq: Annotated[int, Field(ge=1, le=MOST, description="1, 2, 3… per device: a gap is a loss.")]
+    device_seq: Annotated[int, Field(strict=True, ge=1, le=MOST, description="1, 2, 3… per device: a gap is a loss.")]
     kind: Kind
     place: Label
 
@@ -114,4 +114,4 @@ class Identity(BaseModel):
 
     nik: Annotated[str, StringConstraints(pattern=r"^[0-9]{16}$"), Field(repr=False)]
     birth_date: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), Field(repr=False)]
-    married: bool = Field(default=False, repr=False)
+    married: bool = Field(default=False, strict=True, repr=False)

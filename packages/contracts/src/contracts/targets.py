@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts.envelope import Fact
-from contracts.types import Count, Day, Label, Reason, Scope, Split, Text, Uuid
+from contracts.types import Count, Day, Flag, Label, Reason, Scope, Split, Text, Uuid
 
 Measure = Literal["expected", "remaining", "recorded"]
 
@@ -26,7 +26,7 @@ class TargetUpdated(Fact):
     based_on: list[Uuid] = Field(default_factory=list, max_length=1000)
     split: Split
     reason: Reason
-    withdrawn: bool = False
+    withdrawn: Flag = False
 
     @property
     def subject(self) -> str:
@@ -49,7 +49,7 @@ class FigureStated(Fact):
     stated_by: Label
     source: Text
     supersedes: list[Uuid] = Field(default_factory=list, max_length=1000)
-    withdrawn: bool = False
+    withdrawn: Flag = False
 
     @property
     def subject(self) -> str:

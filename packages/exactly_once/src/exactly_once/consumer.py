@@ -95,7 +95,7 @@ class Consumer:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
-        return [f"{self.name}: {said}" for said in (self._trouble, self._blind, self._stall.said) if said is not None]
+        return [said for said in (self._trouble, self._blind, self._stall.said) if said is not None]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
@@ -253,7 +253,7 @@ class Consumer:
                 await self._handlers[topic](tx, batches[topic])
                 faults += batches[topic].faults
             bad = self._indexes(runs, faults)
-            self._flood.check(count, bad)
+            self._check_flood(count, bad, faults)
             if faults:
                 await self._dead_letters.write(tx, faults)
         self._expected.committed(runs)
@@ -286,6 +286,15 @@ class Consumer:
                 if record.offset >= self._passed.get(self._plain(record), 0)
             }
         )
+
+    def _check_flood(self, count: int, bad: Sequence[int], faults: Sequence[Fault]) -> None:
+        try:
+            self._flood.check(count, bad)
+        except Flood as found:
+            raise Flood(
+                f"{found}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, then: "
+                "dead-letters let-pass TOPIC PARTITION --until OFFSET --reason WHY"
+            ) from None
 
     def _count(self, runs: Sequence[Run], faults: Sequence[Fault]) -> None:
         for run in runs:

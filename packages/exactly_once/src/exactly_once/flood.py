@@ -1,11 +1,11 @@
 """Tells a few bad records, which are set aside, from a flood of them, which only a person can judge."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
 
 from exactly_once.errors import Flood
 from exactly_once.position import Partition
-from exactly_once.records import Connection
+from exactly_once.records import Connection, Fault
 
 
 class FloodLimit:
@@ -46,6 +46,20 @@ class FloodLimit:
         self._seen += count
         while self._bad and self._bad[0] < self._seen - self._window:
             self._bad.popleft()
+
+
+def where(faults: Iterable[Fault], topic_prefix: str) -> str:
+    """In which partitions, up to which offset and for which reasons: what a person has to look at."""
+    last: dict[Partition, int] = {}
+    reasons: dict[Partition, Counter[str]] = defaultdict(Counter)
+    for fault in faults:
+        place = (fault.record.topic.removeprefix(topic_prefix), fault.record.partition)
+        last[place] = max(last.get(place, 0), fault.record.offset)
+        reasons[place][fault.reason] += 1
+    return "; ".join(
+        f"{topic}/{partition} up to {last[topic, partition]}, mostly {counted.most_common(1)[0][0]}"
+        for (topic, partition), counted in sorted(reasons.items())
+    )
 
 
 async def remember(tx: Connection, flood: Flood) -> None:

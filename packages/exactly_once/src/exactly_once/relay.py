@@ -53,7 +53,7 @@ class Relay:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words; standing by is no problem."""
-        return [] if self._trouble is None else [f"{self.name}: {self._trouble}"]
+        return [] if self._trouble is None else [self._trouble]
 
     async def run(self) -> None:
         """Competes for the lock and publishes while it has it, until cancelled. Raises what stops a process."""
@@ -119,8 +119,8 @@ class Relay:
             metadata_max_age_ms=10_000,
         )
         stack.push_async_callback(self._end, producer)
-        await asyncio.wait_for(producer.start(), self._settings.send_timeout)
-        ends = await self._ends(producer)
+        await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.send_timeout))
+        ends = await self._awake(connection, self._ends(producer))
         self._metrics.leads.set(1)
         self._trouble = None
         said = 0.0
@@ -140,13 +140,13 @@ class Relay:
                 )
             if len(rows) < self._settings.relay_batch:
                 if through is not None:
-                    ends = await self._ends(producer, ends)
-                    await self._say_progress(producer, through, ends)
+                    ends = await self._awake(connection, self._ends(producer, ends))
+                    await self._awake(connection, self._say_progress(producer, through, ends))
                     said = clock()
                 await self._wait(told)
 
     async def _awake(self, connection: "asyncpg.Connection[Row]", work: Coroutine[Any, Any, T]) -> T:
-        """Does the work, and asks the connection something meanwhile: its silence would lose the lock."""
+        """Waits for the broker, and asks the connection something meanwhile: its silence would lose the lock."""
         working = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait([working], timeout=self._settings.relay_idle_limit / 4))[0]:

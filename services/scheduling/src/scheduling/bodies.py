@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from chassis.bodies import Moment, Revised
-from contracts.types import AnyUuid, Count, Day, Group, Kind, Label, Reason, Slug
+from contracts.types import AnyUuid, Count, Day, Flag, Group, Kind, Label, Reason, Slug
 from contracts.visits import MissedReason, VisitStatus
 from scheduling.sets.rules import RecordingSet
 from scheduling.visits import model
@@ -44,7 +44,7 @@ class PutSet(Revised):
 
     set_id: Annotated[Slug | None, Field(description="If given, the one in the address.")] = None
     label: Label | None = None
-    in_service: bool = True
+    in_service: Flag = True
 
 
 class Schedule(Revised):

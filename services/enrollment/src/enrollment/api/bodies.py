@@ -12,6 +12,7 @@ from contracts.types import (
     Campaign,
     Count,
     Day,
+    Flag,
     Group,
     Kind,
     Label,
@@ -46,9 +47,9 @@ class School(BaseModel):
     school_kind: SchoolKind
     ownership: Literal["public", "private"]
     kecamatan: Label
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
-    invented: bool = False
+    latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
+    invented: Flag = False
 
 
 class PutSchool(Revised, School):
@@ -82,7 +83,7 @@ class StateFigure(Revised):
     stated_by: Label
     source: Text
     supersedes: list[AnyUuid] = Field(default_factory=list, max_length=1000)
-    withdrawn: bool = False
+    withdrawn: Flag = False
 
 
 class DecideTarget(Revised):
@@ -95,7 +96,7 @@ class DecideTarget(Revised):
     based_on: list[AnyUuid] = Field(default_factory=list, max_length=1000, description="Statements that exist.")
     split: Split
     reason: Reason
-    withdrawn: bool = False
+    withdrawn: Flag = False
 
 
 class Void(Revised):
