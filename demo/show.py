@@ -123,7 +123,7 @@ def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
         "Kafka": where.kafka,
     }
     if where.env_file:
-        lines["Semua / all of them"] = f"source {_short(where.env_file)}"
+        lines["Semua / all of them"] = f"set -a; . {_short(where.env_file)}; set +a"
     console.print()
     for name, address in lines.items():
         console.print(f"[dim]{name:<20}[/] [bold]{address}[/]", soft_wrap=True, highlight=False)

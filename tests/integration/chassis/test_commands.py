@@ -12,7 +12,7 @@ from chassis.migrate import Source, migrate
 from chassis.problems import Problem
 from stack.postgres import Database
 
-CONTENT = fingerprint("POST /things", b'{"value": 1}')
+CONTENT = fingerprint("POST", "/things", b'{"value": 1}')
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_a_key_with_other_content_is_refused(pool: Pool) -> None:
     command = Command()
     await send(pool, command)
     with pytest.raises(Problem, match="idempotency-key-reused"):
-        await send(pool, command, content=fingerprint("POST /things", b'{"value": 2}'))
+        await send(pool, command, content=fingerprint("POST", "/things", b'{"value": 2}'))
     assert command.done == 1
 
 
@@ -106,9 +106,17 @@ async def test_keys_are_forgotten_after_a_week(pool: Pool) -> None:
     assert [row["key"] for row in kept] == ["new", "young"]
 
 
-def test_fingerprints_know_where_a_part_ends() -> None:
-    assert fingerprint("ab", "c") != fingerprint("a", "bc")
-    assert fingerprint("é", b"c") == fingerprint("é".encode(), "c")
+def test_a_fingerprint_is_of_what_is_said_not_of_how_it_is_written() -> None:
+    said = fingerprint("PUT", "/things/1", b'{"a": 1, "b": [1, 2]}')
+    assert said == fingerprint("PUT", "/things/1", b'{"b":[1,2],"a":1}')
+    for other in (
+        fingerprint("POST", "/things/1", b'{"a": 1, "b": [1, 2]}'),
+        fingerprint("PUT", "/things/2", b'{"a": 1, "b": [1, 2]}'),
+        fingerprint("PUT", "/things/1", b'{"a": 1, "b": [2, 1]}'),
+        fingerprint("PUT", "/things/1", b'{"a": "1", "b": [1, 2]}'),
+        fingerprint("PUT", "/things/1", b""),
+    ):
+        assert other != said
 
 
 async def waiting_for_a_lock(pool: Pool, how_many: int) -> None:

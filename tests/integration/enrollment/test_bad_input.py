@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from base64 import urlsafe_b64encode
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from enrollment.identity.vault import Vault
 from enrollment.recordings.rules import person_id_of
 from exactly_once import Received
 from tests.integration.enrollment.audit import audit
-from tests.integration.enrollment.world import CAMPAIGN, Counter, World, at, nik, received
+from tests.integration.enrollment.world import CAMPAIGN, FIRST, Counter, World, at, nik, received
 
 CANARY = "3573990102030404"
 EXAMPLES = Path(__file__).parents[3] / "packages/contracts/examples"
@@ -248,6 +248,18 @@ async def test_a_year_that_cannot_be_is_a_dead_letter(world: World) -> None:
     for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"):
         message = counter.submission(recorded_at=datetime.fromisoformat(moment))
         assert await beside_a_good_one(world, counter, message) == ["wrong_field"]
+
+
+async def test_any_offset_of_rfc_3339_is_taken(world: World) -> None:
+    """PostgreSQL itself reads no text with an offset of 16 hours or more."""
+    await world.open()
+    counter = await world.counter()
+    far = FIRST.astimezone(timezone(timedelta(hours=23, minutes=59)))
+    submission = counter.submission(recorded_at=far)
+    closed = counter.closing(str(uuid4()), 1, closed_at=far)
+    assert await world.handle(submission, closed) == []
+    assert await world.decision(submission) == ("counted", None)
+    assert await world.pool.fetchval("SELECT closed_at FROM enrollment.session_closed") == FIRST
 
 
 async def test_with_the_wrong_master_key_nothing_is_decided_and_nobody_refused(world: World) -> None:

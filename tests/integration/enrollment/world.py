@@ -145,7 +145,9 @@ class Counter:
         )
         return self.record(event, replayed_at, signature)
 
-    def closing(self, session_id: str, submissions: int, replayed_at: datetime | None = None) -> Received[Any]:
+    def closing(
+        self, session_id: str, submissions: int, replayed_at: datetime | None = None, closed_at: datetime | None = None
+    ) -> Received[Any]:
         event = SessionClosed(
             campaign=self.campaign,
             device_id=self.device_id,
@@ -153,7 +155,7 @@ class Counter:
             kind="mpp",
             place="MPP Merdeka",
             session_id=session_id,
-            closed_at=at(1, 16),
+            closed_at=closed_at or at(1, 16),
             submissions=submissions,
         )
         return self.record(event, replayed_at)

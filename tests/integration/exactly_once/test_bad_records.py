@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from prometheus_client import CollectorRegistry
 
 from contracts.envelope import encode
 from contracts.topics import RECORDINGS
@@ -140,10 +141,20 @@ async def test_what_the_handler_rejects_is_a_dead_letter_of_the_same_transaction
     assert (row["reason"], row["detail"], row["status"]) == ("seventh", "revisions end at six", "waiting")
 
 
-async def test_a_dead_letter_is_not_readable_in_the_database(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+async def waiting_is(registry: CollectorRegistry, count: int) -> bool:
+    return registry.get_sample_value("dead_letters_waiting", {"topic": "recordings"}) == count
+
+
+async def test_a_dead_letter_is_told_and_not_readable_in_the_database(
+    settings: KafkaSettings, pool: asyncpg.Pool
+) -> None:
     await send_raw(settings, b'{"nik": "3573990101070001"}', [TYPE, ("x", b"3573990101070001")])
-    async with consuming(ledger_consumer(settings, pool)):
-        await until(lambda: pool.fetchval("SELECT count(*) = 1 FROM exactly_once.dead_letter"))
+    registry = CollectorRegistry()
+    async with consuming(ledger_consumer(settings, pool, registry=registry)):
+        await until(lambda: waiting_is(registry, 1))
+        await pool.execute("UPDATE exactly_once.dead_letter SET status = 'discarded'")
+        await until(lambda: waiting_is(registry, 0))
+        await pool.execute("UPDATE exactly_once.dead_letter SET status = 'waiting'")
     rows = await pool.fetch("SELECT * FROM exactly_once.dead_letter")
     assert "3573990101070001" not in str([dict(row) for row in rows])
     letters = DeadLetters(settings.dead_letter_key.get_secret_value())

@@ -8,9 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from exactly_once import Batch, Connection, Consumer, KafkaSettings, position
+from exactly_once import Batch, Connection, Consumer, KafkaProbe, KafkaSettings, position
 from exactly_once.errors import Fenced
 from exactly_once.position import Move
+from stack.ports import free_port
 from tests.ledger import consuming, ledger_consumer, recording, send
 from tests.support import until
 
@@ -78,3 +79,21 @@ async def test_a_position_never_goes_back(settings: KafkaSettings, pool: asyncpg
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 3 FROM exactly_once.position"))
     assert await pool.fetchval("SELECT n FROM total") == 3
     assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 0
+
+
+async def test_within_seconds_it_is_said_that_no_broker_answers(settings: KafkaSettings) -> None:
+    there = KafkaProbe(f"127.0.0.1:{free_port()},{settings.kafka_bootstrap_servers}")
+    away = KafkaProbe(f"127.0.0.1:{free_port()}")
+    probing = [asyncio.create_task(probe.run()) for probe in (there, away)]
+    try:
+        await until(lambda: says(away))
+        assert away.problems()[0].startswith("no broker answers at 127.0.0.1:")
+        assert there.problems() == []
+    finally:
+        for task in probing:
+            task.cancel()
+        await asyncio.gather(*probing, return_exceptions=True)
+
+
+async def says(probe: KafkaProbe) -> bool:
+    return bool(probe.problems())

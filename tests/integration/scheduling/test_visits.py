@@ -95,7 +95,9 @@ async def test_a_visit_is_moved_cancelled_or_completed_with_a_revision_each(sche
     }
     again = await scheduling.ask("POST", f"{path}/complete", done)
     assert (again.status_code, again.json()) == (200, completed.json())
-    refusal(await scheduling.ask("POST", f"{path}/complete", {**done, "missed": {}}), "closed")
+    corrected = await scheduling.ask("POST", f"{path}/complete", {**done, "missed": {}})
+    assert (corrected.json()["missed"], corrected.json()["revision"]) == ({}, completed.json()["revision"] + 1)
+    refusal(await scheduling.ask("POST", f"{path}/cancel", {"known_at": done["known_at"], "reason": "Hujan"}), "closed")
     refusal(await scheduling.ask("POST", f"{path}/cancel", {"known_at": KNOWN_AT, "reason": "Hujan"}), "closed")
     refusal(await scheduling.ask("PATCH", path, {"known_at": KNOWN_AT, "place": "Aula"}), "closed")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.commands import IdempotencyKey
 from chassis.http import IfMatch, create_app, etag, problems, require_revision
 from chassis.problems import NOT_FOUND, STALE_REVISION, Problem
+from contracts.types import Whole
 
 Id = Annotated[int, Path(ge=1, le=1000)]
 
@@ -15,9 +16,9 @@ Id = Annotated[int, Path(ge=1, le=1000)]
 class Thing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    value: Annotated[int, Field(ge=0, le=100)]
+    value: Annotated[int, Field(ge=0, le=100), Whole()]
     name: Annotated[str, Field(max_length=50)] = ""
-    counts: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, Annotated[int, Whole()]] = Field(default_factory=dict)
 
 
 def tiny_app(failure: Exception | None = None, max_body: int = 10_000) -> FastAPI:

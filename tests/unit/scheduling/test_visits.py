@@ -128,13 +128,13 @@ def test_cancelling_is_final_and_may_be_said_twice() -> None:
         assert (caught.value.reason, caught.value.members["visit_status"]) == ("closed", "cancelled")
 
 
-def test_completing_is_final_and_may_be_said_twice() -> None:
+def test_completing_is_final_may_be_said_twice_and_its_counts_corrected() -> None:
     visit = rules.complete(scheduled(), {"internship": 12}, CAMPAIGN.zone, at(DAYS[1], 15))
     assert (visit.status, visit.missed, visit.revision) == ("completed", {"internship": 12}, 2)
     assert rules.complete(visit, {"internship": 12}, CAMPAIGN.zone, at(DAYS[3], 12)) is visit
+    corrected = rules.complete(visit, {"internship": 13}, CAMPAIGN.zone, at(DAYS[1], 16))
+    assert (corrected.status, corrected.missed, corrected.revision) == ("completed", {"internship": 13}, 3)
     for act in (
-        lambda: rules.complete(visit, {"internship": 13}, CAMPAIGN.zone, at(DAYS[1], 16)),
-        lambda: rules.complete(visit, None, CAMPAIGN.zone, at(DAYS[1], 16)),
         lambda: rules.cancel(visit, "Hujan", LATER),
         lambda: moved(visit, place="Aula"),
     ):

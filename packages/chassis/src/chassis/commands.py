@@ -1,5 +1,6 @@
 """Commands that may be sent again: the first answer to an `Idempotency-Key` is the only one."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -50,13 +51,10 @@ class Answer:
         return JSONResponse(self.body, self.status, self.headers)
 
 
-def fingerprint(*parts: str | bytes) -> bytes:
-    """SHA-256 of what a command says, as its route, its path's values and its body's JSON."""
-    digest = sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.digest()
+def fingerprint(method: str, path: str, body: bytes) -> bytes:
+    """SHA-256 of what a command says; the body's JSON in whatever order its members are."""
+    said = [method, path, json.loads(body) if body else None]
+    return sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 
 def require_compared(compared: bool) -> None:

@@ -34,6 +34,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 _REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WITH_BODY: Final = {"post", "put", "patch"}
+NO_NUL: Final = r"^[^\u0000]*$"
 
 
 def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
@@ -90,11 +91,13 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 def _without_nul(node: Any) -> None:
-    """Texts without a narrower rule still may not hold a NUL: say so, since the guard refuses it."""
+    """Texts and names without a narrower rule still may not hold a NUL: say so, since the guard refuses it."""
     if isinstance(node, dict):
         free = not node.keys() & {"pattern", "format", "enum", "const", "contentMediaType"}
         if node.get("type") == "string" and free:
-            node["pattern"] = r"^[^\u0000]*$"
+            node["pattern"] = NO_NUL
+        if node.get("type") == "object" and node.get("additionalProperties", False) is not False:
+            node.setdefault("propertyNames", {"pattern": NO_NUL})
         for value in node.values():
             _without_nul(value)
     elif isinstance(node, list):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.envelope import Fact
-from contracts.types import MOST, Cause, Slug, Uuid
+from contracts.types import MOST, Cause, Slug, Uuid, Whole
 
 Outcome = Literal["counted", "duplicate", "held", "rejected"]
 
@@ -17,7 +17,7 @@ class SubmissionDecided(Fact):
     aggregate: ClassVar[str] = "submission"
     submission_id: Uuid
     device_id: Slug
-    device_seq: Annotated[int, Field(strict=True, ge=1, le=MOST)]
+    device_seq: Annotated[int, Field(ge=1, le=MOST), Whole()]
     outcome: Outcome
     reason: Cause | None = None
 

@@ -7,7 +7,7 @@ from uuid import uuid5
 from pydantic import Field, StringConstraints
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import MOST, SLUG, Instant
+from contracts.types import MOST, SLUG, Instant, Whole
 
 
 class ProgressMade(Event):
@@ -15,9 +15,9 @@ class ProgressMade(Event):
 
     type: ClassVar[str] = "jemputbola.progress-made.v1"
     topic: Annotated[str, StringConstraints(max_length=249, pattern=SLUG)]
-    partition: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+    partition: Annotated[int, Field(ge=0, le=2**31 - 1), Whole()]
     through: Instant
-    end_offset: Annotated[int, Field(strict=True, ge=0, le=MOST)]
+    end_offset: Annotated[int, Field(ge=0, le=MOST), Whole()]
 
     @property
     def subject(self) -> str:

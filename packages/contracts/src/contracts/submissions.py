@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import from_json
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import MOST, AnyUuid, Campaign, Count, Flag, Group, Instant, Kind, Label, Regency, Slug
+from contracts.types import MOST, AnyUuid, Campaign, Count, Flag, Group, Instant, Kind, Label, Regency, Slug, Whole
 
 Sealed = Annotated[
     str,
@@ -31,7 +31,7 @@ class FromDevice(Event):
 
     campaign: Campaign
     device_id: Slug
-    device_seq: Annotated[int, Field(strict=True, ge=1, le=MOST, description="1, 2, 3… per device: a gap is a loss.")]
+    device_seq: Annotated[int, Field(ge=1, le=MOST, description="1, 2, 3… per device: a gap is a loss."), Whole()]
     kind: Kind
     place: Label
 

@@ -40,6 +40,24 @@ class WrittenOut:
         return value
 
 
+class Whole:
+    """A number that is an integer, as JSON Schema has it: 5 and 5.0, and neither true nor "5", which pydantic takes."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Puts the check before pydantic's own, in Rust."""
+        number = core_schema.union_schema(
+            [core_schema.int_schema(strict=True), core_schema.float_schema(strict=True, multiple_of=1)],
+            mode="left_to_right",
+            custom_error_type="int_type",
+        )
+        return core_schema.chain_schema([number, handler(source)])
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """As without the check."""
+        found: dict[str, Any] = handler(schema["steps"][-1])
+        return found
+
+
 Campaign = Annotated[
     str, StringConstraints(max_length=63, pattern=f"^{LABEL}$"), Field(description="Slug of one voting day's drive.")
 ]
@@ -81,9 +99,9 @@ Slug = Annotated[str, StringConstraints(max_length=64, pattern=SLUG)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=FREE_TEXT)]
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=FREE_TEXT)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=FREE_TEXT)]
-# Strict: `true` is no number, and "yes" says nothing about a document.
-Revision = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1, description="1, 2, 3…: the highest wins.")]
-Count = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="1, 2, 3…: the highest wins."), Whole()]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), Whole()]
+# Strict: "yes" says nothing about a document.
 Flag = Annotated[bool, Field(strict=True)]
 Instant = Annotated[AwareDatetime, WrittenOut("date-time"), Field(description="RFC 3339 with offset.")]
 Day = Annotated[date, WrittenOut("date"), Field(description="Day in the campaign's zone.")]

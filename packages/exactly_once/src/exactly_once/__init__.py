@@ -7,6 +7,7 @@ from exactly_once.dead_letters import DeadLetters
 from exactly_once.errors import Misconfigured, Verdict
 from exactly_once.outbox import publish
 from exactly_once.own_topics import OwnTopics
+from exactly_once.probe import KafkaProbe
 from exactly_once.promise import decision_instant
 from exactly_once.records import Batch, Connection, Pool, Received
 from exactly_once.relay import Relay
@@ -18,6 +19,7 @@ __all__ = [
     "Consumer",
     "DeadLetters",
     "Handler",
+    "KafkaProbe",
     "KafkaSettings",
     "Misconfigured",
     "OwnTopics",

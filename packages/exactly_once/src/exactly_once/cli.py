@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Why = Annotated[str, typer.Option("--reason", help="Why, for those who come after.", show_default=False)]
-console: Final = Console()
+# Through a pipe nothing is cut off at some column: a program reads it.
+console: Final = Console(width=None if sys.stdout.isatty() else 1000)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,9 @@ class Consumer:
             await self._seek(self._assigned())
         async with self._pool.acquire() as connection:
             await position.anchor(connection, [found for found in compared if found.last_id is not None])
+            waiting_letters = await self._dead_letters.waiting(connection)
+        for topic in self._handlers:
+            self._metrics.waiting.labels(topic).set(waiting_letters.get(topic, 0))
 
     async def _has_read_all(self, found: Position, behind: int) -> bool:
         """Whether nothing is left to read: a producer's transactions leave markers behind the last record."""
@@ -292,8 +295,8 @@ class Consumer:
             self._flood.check(count, bad)
         except Flood as found:
             raise Flood(
-                f"{found}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, then: "
-                "dead-letters let-pass TOPIC PARTITION --until OFFSET --reason WHY"
+                f"{found}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, "
+                "then: dead-letters let-pass TOPIC PARTITION --until OFFSET --reason WHY"
             ) from None
 
     def _count(self, runs: Sequence[Run], faults: Sequence[Fault]) -> None:

@@ -91,6 +91,13 @@ class DeadLetters:
         )
         return [DeadLetter(**row) for row in rows]
 
+    async def waiting(self, tx: Connection) -> dict[str, int]:
+        """How many wait for a person, by topic."""
+        rows = await tx.fetch(
+            "SELECT topic, count(*) AS n FROM exactly_once.dead_letter WHERE status = 'waiting' GROUP BY topic"
+        )
+        return {row["topic"]: row["n"] for row in rows}
+
     async def get(self, tx: Connection, letter_id: int) -> DeadLetter:
         """One of them. Raises LookupError."""
         row = await tx.fetchrow(f"SELECT {COLUMNS} FROM exactly_once.dead_letter WHERE id = $1", letter_id)  # noqa: S608

@@ -21,7 +21,7 @@ from enrollment.consume import subscriptions
 from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
-from exactly_once import Consumer, DeadLetters, OwnTopics, Pool, Relay, Subscription
+from exactly_once import Consumer, DeadLetters, KafkaProbe, OwnTopics, Pool, Relay, Subscription
 from exactly_once.metrics import Metrics
 
 NAME: Final = "enrollment"
@@ -60,6 +60,8 @@ def build(settings: Settings) -> App:
     letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
     own = OwnTopics(settings, pool, [RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS], KEPT)
     commands = Commands(pool, own)
+    kafka = KafkaProbe(settings.kafka_bootstrap_servers)
+    consumer = Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)
 
     http = create_app("Jemput Bola: enrollment", version=version("jemputbola-enrollment"), registry=registry)
     http.include_router(campaigns.router(pool, commands))
@@ -71,8 +73,8 @@ def build(settings: Settings) -> App:
         settings,
         components={
             "api": [own, keys, HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [own, Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)],
-            "relay": [own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
+            "worker": [kafka, own, consumer],
+            "relay": [kafka, own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],

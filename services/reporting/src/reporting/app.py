@@ -11,7 +11,7 @@ from chassis.http import create_app
 from chassis.metrics import new_registry
 from chassis.migrate import Source
 from chassis.run import App, HttpServer
-from exactly_once import Consumer
+from exactly_once import Consumer, KafkaProbe
 from exactly_once.metrics import Metrics
 from reporting import pages, stream
 from reporting.api import coverage, facts
@@ -59,13 +59,12 @@ def build(settings: Settings) -> App:
     http.include_router(facts.router(answers))
     http.include_router(stream.router(live))
     pages.mount(http, answers, live)
+    consumer = Consumer(settings, batches, group=NAME, subscriptions=subscriptions(), metrics=Metrics(registry))
     return App(
         settings,
         components={
             "api": [live, HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [
-                Consumer(settings, batches, group=NAME, subscriptions=subscriptions(), metrics=Metrics(registry))
-            ],
+            "worker": [KafkaProbe(settings.kafka_bootstrap_servers), consumer],
         },
         migrations=MIGRATIONS,
         pools=[answers, batches],

@@ -12,7 +12,7 @@ from chassis.metrics import new_registry
 from chassis.migrate import Source
 from chassis.run import App, HttpServer
 from contracts.topics import SCHOOLS, VISITS
-from exactly_once import Consumer, OwnTopics, Relay, Subscription
+from exactly_once import Consumer, KafkaProbe, OwnTopics, Relay, Subscription
 from exactly_once.metrics import Metrics
 from scheduling import api
 from scheduling.commands import Commands
@@ -38,13 +38,14 @@ def build(settings: Settings) -> App:
     http = create_app("Jemput Bola: scheduling", version=version("jemputbola-scheduling"), registry=registry)
     own = OwnTopics(settings, pool, [VISITS], {"visit": ("visit_version", "visit_id")})
     http.include_router(api.router(pool, Commands(pool, own)))
+    kafka = KafkaProbe(settings.kafka_bootstrap_servers)
     consumer = Consumer(settings, pool, group=NAME, subscriptions=SUBSCRIPTIONS, metrics=metrics, own=own)
     return App(
         settings,
         components={
             "api": [own, HttpServer(http, settings.http_host, settings.http_port)],
-            "worker": [own, consumer],
-            "relay": [own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
+            "worker": [kafka, own, consumer],
+            "relay": [kafka, own, Relay(settings, settings.dsn, source=NAME, own=own, metrics=metrics)],
         },
         migrations=MIGRATIONS,
         pools=[pool],

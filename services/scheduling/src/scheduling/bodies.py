@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from chassis.bodies import Moment, Revised
-from contracts.types import AnyUuid, Count, Day, Flag, Group, Kind, Label, Reason, Slug
+from contracts.types import AnyUuid, Count, Day, Flag, Group, Kind, Label, Reason, Slug, Whole
 from contracts.visits import MissedReason, VisitStatus
 from scheduling.sets.rules import RecordingSet
 from scheduling.visits import model
@@ -21,7 +21,7 @@ def _one_or_the_other(value: Any, validate: ValidatorFunctionWrapHandler) -> Any
 
 
 SetList = Annotated[list[Slug], Field(min_length=1, max_length=100)]
-HowMany = Annotated[int, Field(strict=True, ge=1, le=100)]
+HowMany = Annotated[int, Field(ge=1, le=100), Whole()]
 Sets = Annotated[
     SetList | HowMany,
     WrapValidator(_one_or_the_other),

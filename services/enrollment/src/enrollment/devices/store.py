@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.submissions import SessionClosed
 from exactly_once import Connection
@@ -68,5 +68,11 @@ async def add_closed_sessions(tx: Connection, events: Collection[tuple[SessionCl
              ORDER BY campaign, session_id, device_id, device_seq
                 ON CONFLICT DO NOTHING
             """,
-            json.dumps([{**event.model_dump(mode="json"), "received_at": at.isoformat()} for event, at in events]),
+            json.dumps([_closed(event, received_at) for event, received_at in events]),
         )
+
+
+def _closed(event: SessionClosed, received_at: datetime) -> dict[str, object]:
+    # In UTC: PostgreSQL reads no offset of 16 hours.
+    instants = {"closed_at": event.closed_at, "received_at": received_at}
+    return event.model_dump(mode="json") | {name: at.astimezone(UTC).isoformat() for name, at in instants.items()}

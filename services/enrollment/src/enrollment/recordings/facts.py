@@ -42,6 +42,7 @@ class Facts:
         event = self.event
         return {
             **event.model_dump(mode="json", exclude={"sealed", "documents"}),
+            "recorded_at": event.recorded_at.astimezone(UTC).isoformat(),  # PostgreSQL reads no offset of 16 hours
             "family_card": event.documents.family_card,
             "birth_certificate": event.documents.birth_certificate,
             "content_sha256": f"\\x{self.content_sha256.hex()}",

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from chassis.conditional import etag, not_modified
 from chassis.http import problems
 from chassis.problems import NOT_FOUND, Problem
-from contracts.types import Campaign
+from contracts.types import Campaign, Day, Instant
 from exactly_once import Connection, Pool
 from reporting.moment import Moment, UnknownCampaign, moment, reading
 
@@ -28,10 +28,10 @@ def _plus(value: object) -> object:
 
 Slug = Annotated[Campaign, Path()]
 AsOf = Annotated[
-    date | None, Query(description="Recorded until the end of this day; default: the day of `known_at`, or the latest.")
+    Day | None, Query(description="Recorded until the end of this day; default: the day of `known_at`, or the latest.")
 ]
 KnownAt = Annotated[
-    AwareDatetime | None,
+    Instant | None,
     BeforeValidator(_plus),
     Query(description="As known at this instant (RFC 3339 with offset); default: as known now."),
 ]

@@ -71,10 +71,11 @@ def cancel(visit: Visit, reason: str, known_at: datetime) -> Visit:
 
 
 def complete(visit: Visit, missed: Mapping[str, int] | None, zone: str, known_at: datetime) -> Visit:
-    """Says that a visit took place. Completed with the same counts already: unchanged. Raises Refused."""
+    """Says that a visit took place, or corrects the counts. With the same counts already: unchanged. Raises Refused."""
     if visit.status == "completed" and visit.missed == missed:
         return visit
-    _still_open(visit)
+    if visit.status != "completed":
+        _still_open(visit)
     if known_at.astimezone(ZoneInfo(zone)).date() < visit.plan.day:
         raise Refused(
             "not_yet", "The visit is on a later day: complete it on its day or after.", day=visit.plan.day.isoformat()

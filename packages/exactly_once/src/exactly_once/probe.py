@@ -1,0 +1,44 @@
+"""Whether a broker answers at all, told within seconds: clients themselves try again for long before they say so."""
+
+import asyncio
+import logging
+from typing import Final
+
+EVERY: Final = 1.0
+ANSWER_WITHIN: Final = 2.0
+logger: Final = logging.getLogger(__name__)
+
+
+class KafkaProbe:
+    """Component: opens a connection to one of the bootstrap servers every second, for `/health/ready`."""
+
+    name = "kafka"
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = bootstrap_servers
+        self._problem: str | None = None
+
+    def problems(self) -> list[str]:
+        """What keeps the service from working."""
+        return [self._problem] if self._problem else []
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            problem = None if await self._answers() else f"no broker answers at {self._servers}"
+            if problem and not self._problem:
+                logger.warning(problem)
+            self._problem = problem
+            await asyncio.sleep(EVERY)
+
+    async def _answers(self) -> bool:
+        for server in self._servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            except (OSError, TimeoutError, ValueError):
+                continue
+            writer.close()
+            return True
+        return False
