@@ -17,7 +17,7 @@ from reporting.decisions import store as decisions
 from reporting.moment import Moment, moment, reading
 from reporting.schools.store import schools
 from reporting.targets import store as targets
-from reporting.targets.rules import in_force
+from reporting.targets.rules import Plan, in_force
 from reporting.visits.store import visits
 
 logger: Final = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class View:
     schools: dict[str, dict[str, Any]]
     visits: list[dict[str, Any]]
     decisions: list[decisions.Sort]
-    simulated: bool
+    plan: Plan
 
 
 async def view(tx: Connection, at: Moment) -> View:
@@ -50,7 +50,7 @@ async def view(tx: Connection, at: Moment) -> View:
         schools=await schools(tx, slug, known_at),
         visits=await visits(tx, slug, known_at),
         decisions=await decisions.counts(tx, slug),
-        simulated=in_force(await targets.decisions(tx, slug), at.as_of, known_at).simulated,
+        plan=in_force(await targets.decisions(tx, slug), at.as_of, known_at),
     )
 
 

@@ -65,7 +65,15 @@ class Pages:
 
 def _headline(view: View) -> object:
     moment = view.moment
-    return view.coverage.total, moment.as_of, moment.known_at, moment.complete_through, moment.final, moment.campaign
+    return (
+        view.coverage.total,
+        view.plan,
+        moment.as_of,
+        moment.known_at,
+        moment.complete_through,
+        moment.final,
+        moment.campaign,
+    )
 
 
 def _days(view: View) -> object:

@@ -20,6 +20,7 @@ class Decision:
     counting_from: date | None = None
     withdrawn: bool = False
     split: str = "stated"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

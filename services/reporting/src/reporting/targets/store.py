@@ -35,4 +35,5 @@ def _decision(data: dict[str, Any]) -> Decision:
         counting_from=None if start is None else date.fromisoformat(start),
         withdrawn=data["withdrawn"],
         split=data["split"],
+        reason=data["reason"],
     )
