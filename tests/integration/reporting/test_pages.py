@@ -51,7 +51,8 @@ def plain(html: str) -> str:
 async def test_the_campaigns_page_shows_the_figures(campaign: Reporting) -> None:
     said = plain(await text(campaign, PAGE))
     for expected in (
-        "Pilkada Kota Malang 2024", "Rabu, 27 November 2024", "5.554", "5.549 belum terbagi", "tidak disebar", "keputusan dinas",
+        "Pilkada Kota Malang 2024", "Rabu, 27 November 2024", "5.554", "5.549 belum terbagi", "tidak disebar",
+        "keputusan dinas",
         "SMAN Contoh 1", "target terlalu rendah", "belum ada target", "Aula SMAN Contoh 1", "PKL 7", "belum 16 tahun",
         "format NIK salah", "kelurahan", "Pembagian target per sekolah adalah simulasi", "rekaan", "Dibatalkan",
     ):  # fmt: skip
