@@ -64,16 +64,8 @@ class Pages:
 
 
 def _headline(view: View) -> object:
-    moment = view.moment
-    return (
-        view.coverage.total,
-        view.plan,
-        moment.as_of,
-        moment.known_at,
-        moment.complete_through,
-        moment.final,
-        moment.campaign,
-    )
+    at = view.moment
+    return view.coverage.total, view.plan, at.as_of, at.known_at, at.complete_through, at.final, at.campaign
 
 
 def _days(view: View) -> object:
