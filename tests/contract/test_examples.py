@@ -17,7 +17,7 @@ from contracts.generate import HOME
 from contracts.topics import CATALOGUE
 from enrollment.identity import store as sealing_keys
 from enrollment.identity.vault import Vault
-from exactly_once import Verdict
+from exactly_once import OwnTopics, Verdict
 from stack import LocalStack
 from tests.contract.keys import private_key
 from tests.contract.services import SERVICES, Service, service
@@ -111,7 +111,7 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
     assert {record["headers"]["ce_type"] for record in told} == {kind for topic in owned for kind in topic.by_type}
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
-            own, _ = running.app.components["worker"]
+            own = next(part for part in running.app.components["worker"] if isinstance(part, OwnTopics))
             async with running.pool.acquire() as tx:
                 await own.compare(tx)
             for record in told:
