@@ -142,7 +142,7 @@ def _headline(campaign: Campaign, found: Figures) -> Table:
         ("Terekam / recorded", "recorded"),
         ("Kurang / short", "remaining"),
         ("Terbagi / allocated", "allocated"),
-        ("Tidak terbagi / unallocated", "unallocated"),
+        ("Belum terbagi / unallocated", "unallocated"),
     ):
         share = {"recorded": " ({})"}.get(name, "")
         cells = [number(t[name]) + share.format(percent(t["coverage"])) for t in (then["total"], now["total"])]
@@ -213,7 +213,7 @@ def _late(console: Console, found: Figures) -> None:
     """Why the figures of that day are others now."""
     signs = {"added": "+", "removed": "−", "moved": "±"}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.title = "Menyusul sesudah hari itu / late: changed since"
+    table.title = "Terlambat masuk / late: changed since"
     table.add_column("orang / persons", justify="right", style="bold yellow")
     table.add_column("sebab / cause")
     for row in found.late["causes"]:
