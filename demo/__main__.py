@@ -35,7 +35,7 @@ def main() -> int:
             code = asyncio.run(run(addresses, campaign, console, began=began))
             if not once:
                 show.addresses(console, addresses, campaign)
-                stay(console)
+                stay(console, ours=addresses.ours)
             return code
     except KeyboardInterrupt:
         console.print("Dihentikan / interrupted: everything was stopped.")
@@ -83,9 +83,10 @@ def interruptible() -> Iterator[None]:
             signal.signal(which, handler)
 
 
-def stay(console: Console) -> None:
-    """Until Ctrl-C."""
-    console.print("[dim]Ctrl-C menghentikan semuanya / stops everything.[/]")
+def stay(console: Console, *, ours: bool) -> None:
+    """Until Ctrl-C; a stack that was up before stays up."""
+    ends = "menghentikan semuanya / stops everything" if ours else "mengakhiri ini / ends this; the stack stays up"
+    console.print(f"[dim]Ctrl-C {ends}.[/]")
     try:
         while True:
             threading.Event().wait(3600)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -23,6 +23,7 @@ class Addresses:
     kafka: str
     counters: Path
     env_file: Path | None = None
+    ours: bool = False  # started for the demo, and stopped with it
 
     @classmethod
     def read(cls, known: Mapping[str, str], counters: Path, env_file: Path | None = None) -> "Addresses":
@@ -66,16 +67,20 @@ def _own(path: Path) -> Iterator[Addresses]:
         home.remove()  # of a demo that failed or was killed
     home.ensure()
     mark.touch()
-    with for_people() as view:
-        stack = LocalStack(path, progress=view)
-        stack.start()
     try:
-        known = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-        known["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
-        with _laptops() as counters:
-            yield Addresses.read(known, counters, home.env_file)
-    finally:
-        stack.stop()
+        with for_people() as view:
+            stack = LocalStack(path, progress=view)
+            stack.start()
+        try:
+            known = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
+            known["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
+            with _laptops() as counters:
+                yield replace(Addresses.read(known, counters, home.env_file), ours=True)
+        finally:
+            stack.stop()
+    except KeyboardInterrupt:
+        home.remove()
+        raise
     home.remove()  # kept, with its logs, when something went wrong
 
 

@@ -116,6 +116,7 @@ def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
     day = campaign.published.as_of
     lines = {
         "Halaman / page": f"{where.reporting}/",
+        "  per cut off": f"{where.reporting}/campaigns/{campaign.facts['slug']}?as_of={day}&known_at={day}T23:59:59",
         "Cakupan / coverage": f"{where.reporting}/v1/campaigns/{campaign.facts['slug']}/coverage?as_of={day}",
         "API reporting": f"{where.reporting}/openapi.json",
         "API enrollment": f"{where.enrollment}/openapi.json",
@@ -152,7 +153,7 @@ def _headline(campaign: Campaign, found: Figures) -> Table:
         table.add_row(label, *cells, told, style="green" if name == "recorded" else None)
     cells = [number(one["in_region"]) for one in found.domiciled]
     table.add_section()
-    table.add_row("… warga kota / residents of it", *cells, "–", style="dim")
+    table.add_row("… tinggal di kota / living in the city", *cells, "–", style="dim")
     return table
 
 

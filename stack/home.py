@@ -112,7 +112,7 @@ class Home:
         if not self.ours():
             raise StackError(f"{self.path} was not made by a stack and is left alone: see what JB_HOME is set to.")
         with explained(self.path):
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.path, onerror=_unless_gone)
 
     def ours(self) -> bool:
         """Whether a stack made it: never touch a folder that JB_HOME names by mistake."""
@@ -131,6 +131,12 @@ class Home:
 def write_environment(path: Path, variables: Mapping[str, str]) -> None:
     """Write variables so that a shell reads back just these: `set -a; . FILE`."""
     write_private(path, "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items()))
+
+
+def _unless_gone(_remove: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    """Whoever held the folder may be removing it at this very moment."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def write_private(path: Path, text: str) -> None:

@@ -149,7 +149,7 @@ class Kafka:
         with explained(self.home):
             self.folder.mkdir(parents=True, exist_ok=True)
             config = self.folder / name
-            config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+            config.write_text("".join(f"{key}={_escaped(value)}\n" for key, value in properties.items()))
         return config
 
     def _format(self, program: jvm.Jvm) -> None:
@@ -165,8 +165,16 @@ class Kafka:
 
 
 def _environment() -> dict[str, str]:
-    """Without the variables that change a JVM behind our back."""
-    return {k: v for k, v in os.environ.items() if k not in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")}
+    """Without the variables that change a JVM behind our back; names of files are UTF-8, as they are to Python."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")}
+    return {**kept, "LC_ALL": "C.UTF-8"}
+
+
+def _escaped(value: str) -> str:
+    """As a `.properties` file has it, which is Latin-1."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    numbers = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
+    return "".join(chr(number) if number < 128 else f"\\u{number:04x}" for number in numbers)
 
 
 def _rehearse(recording: jvm.Jvm, scratch: Path, processes: Processes) -> None:

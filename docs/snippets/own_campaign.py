@@ -10,6 +10,8 @@ import httpx
 
 from counter import Counter, Recording
 
+if not Path(".local/stack.env").exists():
+    raise SystemExit("Start the stack first: make up")
 ENV = dict(line.split("=", 1) for line in Path(".local/stack.env").read_text().splitlines())
 CAMPAIGN = "/v1/campaigns/kota-contoh"
 WIB = ZoneInfo("Asia/Jakarta")

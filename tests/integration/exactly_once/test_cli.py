@@ -52,6 +52,8 @@ async def test_positions(run, settings: KafkaSettings, pool: asyncpg.Pool) -> No
     assert done.output == "recordings/3 goes on from 0.\n"
     assert await pool.fetchval("SELECT reason FROM exactly_once.position_decision") == "ticket 17"
     assert (await run("position", "accept", "recordings", "3", "--from", "end")).exit_code == 2, "a reason is asked for"
+    foreign = await run("position", "accept", "visits", "0", "--from", "begin", "--reason", "a slip")
+    assert (foreign.exit_code, foreign.output) == (78, "this service has never read visits/0: see position list\n")
 
 
 async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) -> None:
@@ -79,3 +81,21 @@ async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) ->
 
 async def test_provision_says_what_it_did(run) -> None:
     assert (await run("provision")).output == ""
+
+
+async def test_only_a_flood_is_let_pass_and_not_beyond_the_log(
+    run, settings: KafkaSettings, pool: asyncpg.Pool
+) -> None:
+    await send(settings, [recording(number) for number in range(60)])
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 60 FROM exactly_once.position"))
+    let_pass = ("dead-letters", "let-pass", "recordings", "3", "--reason", "looked at", "--until")
+    early = await run(*let_pass, "end")
+    said = "no flood has stopped this service: there is nothing to let pass\n"
+    assert (early.exit_code, early.output) == (1, said)
+    await pool.execute("INSERT INTO exactly_once.flood (verdict) VALUES ('flood of bad records: 20 in a row')")
+    assert "--until is begin, end, or an offset from 0 to" in (await run(*let_pass, "4711")).output
+    assert (await run(*let_pass, "end")).exit_code == 0
+    until_offset = await pool.fetchval("SELECT until_offset FROM exactly_once.flood_pass")
+    assert until_offset == await pool.fetchval("SELECT next_offset FROM exactly_once.position WHERE partition = 3")
+    assert not await pool.fetchval("SELECT count(*) FROM exactly_once.flood")

@@ -169,11 +169,11 @@ def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> 
         ((submission_id,),) = counter.queue.select("SELECT id FROM message")
     office.decide(submission_id, "held", reason="under_age")
     shown = run("status", "--refresh")
-    assert "keputusan / decisions: held 1" in shown.stdout
+    assert "keputusan / decisions: ditahan / held 1" in shown.stdout
     assert f"no. 1 · {submission_id}: held (under_age)" in shown.stderr
     office.refuse = (503, {"title": "Down"})
     away = run("status", "--refresh", code=1)
-    assert away.stderr.endswith("answered 503: Down\n") and "keputusan / decisions: held 1" in away.stdout
+    assert away.stderr.endswith("answered 503: Down\n") and "keputusan / decisions: ditahan / held 1" in away.stdout
     assert json.loads(run("status", "--refresh", "--json", code=1).stdout)["outcomes"] == {"held": 1}
 
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 some of it was refused or is still waiting, 78 not set up,
 import asyncio
 import json
 import logging
+import os
 import re
 import sqlite3
 import sys
@@ -55,6 +56,8 @@ def init(
     made = Counter.init(home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka)
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")
+        if not (counter.setup.kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
+            screen.say("alamat Kafka belum ada / no address of Kafka yet: `send` will want --kafka")
 
 
 @app.command()
@@ -108,7 +111,12 @@ def import_(
     home: HomeOption,
     results: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the result of every row.")] = None,
 ) -> None:
-    """Impor berkas CSV / store every row of a file; safe to repeat."""
+    """Impor berkas CSV / store every row of a file; safe to repeat.
+
+    The first line names the columns: nik,birth_date,group,recorded_at and, if wanted, married, domicile_regency, kind,
+    place, session_id, family_card, birth_certificate, submission_id, replayed_at. A row is as
+    3573990101070001,2007-01-01,npsn:20599901,2026-11-25T08:30:00+07:00
+    """
     with Counter.open(home) as counter, Interrupt() as interrupt:
         source = open_csv(file)
         for note in source.notes:
@@ -197,6 +205,7 @@ def _send(counter: Counter, kafka: str | None, deadline: float) -> None:
         summary.notes.append(f"decisions were not read: {error}")
     finally:
         screen.sent(summary)
+    screen.decided(counter.status())
     if not summary.complete:
         raise typer.Exit(1)
 

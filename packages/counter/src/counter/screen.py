@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -15,6 +15,7 @@ from counter.status import Status
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
+OUTCOMES: Final = {"counted": "terhitung", "duplicate": "ganda", "held": "ditahan", "rejected": "ditolak"}
 
 
 def say(line: str) -> None:
@@ -86,8 +87,7 @@ def show(now: Status) -> None:
             ("semua / all", now.total),
         ],
     )
-    if now.outcomes:
-        say("keputusan / decisions: " + " · ".join(f"{outcome} {n:,}" for outcome, n in now.outcomes.items()))
+    decided(now)
     for one in now.attention[:20]:
         reason = f" ({one.reason})" if one.reason else ""
         warn(f"no. {one.device_seq} · {one.submission_id}: {one.why}{reason}")
@@ -95,6 +95,13 @@ def show(now: Status) -> None:
         say(f"penutupan sesi belum terkirim / session closings not yet sent: {now.closings_unsent}")
     if now.last_error:
         warn(f"terakhir / last: {now.last_error}")
+
+
+def decided(now: Status) -> None:
+    """What enrollment has decided so far, in the office's words and the programs'."""
+    if now.outcomes:
+        said = (f"{OUTCOMES.get(outcome, outcome)} / {outcome} {n:,}" for outcome, n in now.outcomes.items())
+        say("keputusan / decisions: " + " · ".join(said))
 
 
 class Progress:

@@ -20,6 +20,7 @@ from exactly_once import flood, position
 from exactly_once.dead_letters import DeadLetter, DeadLetters, Subscription
 from exactly_once.errors import Misconfigured
 from exactly_once.log import Log
+from exactly_once.position import Partition
 from exactly_once.provision import provision
 from exactly_once.records import Connection, Pool
 from exactly_once.settings import KafkaSettings
@@ -90,13 +91,8 @@ def _positions(wire: Callable[[], Wiring]) -> typer.Typer:
 
         async def work() -> None:
             wiring = wire()
-            async with _connected(wiring) as tx, _log(wiring) as log:
-                begin, end = (await log.bounds([(topic, partition)]))[topic, partition]
-                to = {"begin": begin, "end": end}.get(start, -1)
-                if to < 0:
-                    if not start.isdigit() or not begin <= int(start) <= end:
-                        raise Misconfigured(f"--from is begin, end, or an offset from {begin} to {end}")
-                    to = int(start)
+            async with _connected(wiring) as tx:
+                to = await _offset(wiring, tx, (topic, partition), start, "--from")
                 async with tx.transaction():
                     await position.decide(tx, topic, partition, to, why)
                 console.print(f"{topic}/{partition} goes on from {to}.")
@@ -199,15 +195,19 @@ def _dead_letters(wire: Callable[[], Wiring]) -> typer.Typer:
     def let_pass(
         topic: str,
         partition: int,
-        until: Annotated[int, typer.Option(help="Bad records before this offset no longer count.", show_default=False)],
+        until: Annotated[str, typer.Option(help="end, or the first offset that counts again.", show_default=False)],
         why: Why,
     ) -> None:
         """Go on after a flood of bad records stopped the service: up to an offset they all become dead letters."""
 
         async def work() -> None:
-            async with _connected(wire()) as tx, tx.transaction():
-                await flood.let_pass(tx, topic, partition, until, why)
-            console.print(f"{topic}/{partition}: bad records before {until} are set aside without stopping.")
+            wiring = wire()
+            async with _connected(wiring) as tx, tx.transaction():
+                if await flood.verdict(tx) is None:
+                    raise LookupError("no flood has stopped this service: there is nothing to let pass")
+                before = await _offset(wiring, tx, (topic, partition), until, "--until")
+                await flood.let_pass(tx, topic, partition, before, why)
+            console.print(f"{topic}/{partition}: bad records before {before} are set aside without stopping.")
 
         _run(work())
 
@@ -221,6 +221,20 @@ async def _connected(wiring: Wiring) -> "AsyncIterator[Connection]":
         yield connection
     finally:
         await connection.close()
+
+
+async def _offset(wiring: Wiring, tx: Connection, place: Partition, said: str, option: str) -> int:
+    """begin, end or a number, within the log of a partition that this service reads. Raises Misconfigured."""
+    topic, partition = place
+    known = "SELECT EXISTS (SELECT FROM exactly_once.position WHERE topic = $1 AND partition = $2)"
+    if not await tx.fetchval(known, topic, partition):
+        raise Misconfigured(f"this service has never read {topic}/{partition}: see position list")
+    async with _log(wiring) as log:
+        begin, end = (await log.bounds([place]))[place]
+    offset = {"begin": begin, "end": end}.get(said, int(said) if said.isdigit() else -1)
+    if not begin <= offset <= end:
+        raise Misconfigured(f"{option} is begin, end, or an offset from {begin} to {end}")
+    return offset
 
 
 def _log(wiring: Wiring) -> Log:

@@ -67,11 +67,17 @@ async def remember(tx: Connection, flood: Flood) -> None:
     await tx.execute("INSERT INTO exactly_once.flood (verdict) VALUES ($1) ON CONFLICT DO NOTHING", str(flood))
 
 
+async def verdict(tx: Connection) -> str | None:
+    """The verdict that stands, if one does."""
+    found: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
+    return found
+
+
 async def check_dry(tx: Connection) -> None:
     """Raises Flood while a verdict stands."""
-    verdict = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
-    if verdict is not None:
-        raise Flood(verdict)
+    found = await verdict(tx)
+    if found is not None:
+        raise Flood(found)
 
 
 async def let_pass(tx: Connection, topic: str, partition: int, until: int, reason: str) -> None:
