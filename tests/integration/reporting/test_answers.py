@@ -356,6 +356,18 @@ async def test_as_known_before_the_campaign_was_opened_is_settled_too(reporting:
     assert await reporting.get("/coverage", **asked) == before
 
 
+async def test_nothing_is_final_before_it_is_heard_that_the_campaign_was_opened(reporting: Reporting) -> None:
+    """Its recordings may be ahead of its opening, which tells in which zone its days are and whether it is replayed."""
+    asked = {"known_at": "2024-09-30T16:00:00Z"}
+    await reporting.hear(recording(1))
+    await progress(reporting.pool, "2024-09-30T17:00:00Z")
+    answer = await reporting.get("/coverage", **asked)
+    assert (answer["as_of"], answer["final"], answer["complete_through"]) == ("2024-09-30", False, None)
+    await reporting.hear(opened(clock="live", zone="Asia/Jayapura"))
+    answer = await reporting.get("/coverage", **asked)
+    assert (answer["as_of"], answer["final"]) == ("2024-10-01", True)
+
+
 async def test_a_replayed_campaign_is_never_settled(campaign: Reporting) -> None:
     """Its events bring their own time: one that comes now may have been known long ago, and changes what was final."""
     await progress(campaign.pool, at(30))
