@@ -346,6 +346,45 @@ async def test_positions_that_went_back_under_a_running_owner_of_facts(
             await refused(compared)
 
 
+async def test_a_backup_that_is_loaded_while_the_topics_are_compared(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """Whoever sees that the database went back says so before the comparison, which saw the one before, is over."""
+
+    class Overtaken(OwnTopics):
+        async def compare(self, connection: Connection) -> None:
+            await super().compare(connection)
+            if await pool.fetchval("SELECT count(*) = 100 FROM kept"):
+                await forget_one(pool)
+                self.doubt()
+
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(100))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+    async with consuming(Overtaken(settings, pool, [RECORDINGS], KEPT)) as compared:
+        await refused(compared)
+
+
+async def test_a_backup_that_is_loaded_under_a_process_that_consumes_nothing(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """No connection is lost and no position is known here; another process publishes on as if nothing had been."""
+    own = own_topics(settings, pool)
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(100))
+        backup = await pool.fetchval("SELECT last_value FROM exactly_once.outbox_id_seq")
+        await tell_of(pool, range(100, 110))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        async with consuming(own) as compared:
+            await until(lambda: answers(own))
+            owner = await asyncpg.connect(database.owner_url)
+            async with owner.transaction():
+                await owner.execute("DELETE FROM kept WHERE ctid IN (SELECT ctid FROM kept ORDER BY ctid DESC LIMIT 10)")
+                await owner.execute("SELECT setval('exactly_once.outbox_id_seq', $1)", backup)
+            await owner.close()
+            await refused(compared)
+
+
 async def test_positions_that_went_back_under_a_running_reader(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
     """A reader has no facts of its own: it reads again what its database has forgotten, without being sent anything."""
     await send(settings, [recording(number) for number in range(300)])
