@@ -21,7 +21,7 @@ from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition, Position
-from exactly_once.preflight import preflight
+from exactly_once.preflight import RETRY_AFTER, preflight
 from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder
 from exactly_once.settings import KafkaSettings
 from exactly_once.stall import Stall
@@ -100,9 +100,18 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
-        async with self._log:
-            await self._broker.start()
+        while True:
             try:
+                await self._consume()
+            except (OSError, TimeoutError, KafkaError) as error:  # of the start alone: later ones are waited out
+                self._trouble = f"waiting for the broker: {in_a_line(error)}"
+                logger.warning(self._trouble)
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def _consume(self) -> None:
+        async with self._log:
+            try:
+                await self._broker.start()
                 await self._watch()
             finally:
                 await self._broker.stop()
