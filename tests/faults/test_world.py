@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import asyncpg
 import pytest
@@ -24,6 +25,7 @@ from exactly_once.metrics import Metrics
 from exactly_once.promise import known_through
 from exactly_once.provision import provision
 from stack.kafka import Kafka
+from stack.ports import free_port
 from stack.postgres import Database, Postgres
 from tests.faults.test_crash_points import applied, worker
 from tests.ledger import KEPT, consuming, ledger_consumer, prepared, recording, records_of, send, tell
@@ -228,6 +230,29 @@ async def test_a_relay_that_waits_for_a_slow_broker_keeps_its_lock(
             os.kill(own_kafka.pid, signal.SIGCONT)
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
         assert await pool.fetchval(LEADER) == leader
+
+
+async def test_a_relay_that_leads_without_a_broker_does_not_hurry(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[float] = []
+
+    class Counted(Relay):
+        async def _lead(self, *args: Any) -> None:
+            tries.append(asyncio.get_running_loop().time())
+            await super()._lead(*args)
+
+    monkeypatch.setattr("exactly_once.relay.preflight", AsyncMock())
+    own = own_topics(settings, pool)
+    nowhere = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{free_port()}"})
+    relay = Counted(nowhere, database.url, source="enrollment", own=own, metrics=Metrics(CollectorRegistry()))
+    async with consuming(relay, own):
+
+        async def four() -> bool:
+            return len(tries) >= 4
+
+        await until(four)
+    assert tries[3] - tries[2] >= 1, "the pauses grow"
 
 
 LEADER = """
