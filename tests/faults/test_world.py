@@ -255,6 +255,29 @@ async def test_a_relay_that_leads_without_a_broker_does_not_hurry(
     assert tries[3] - tries[2] >= 1, "the pauses grow"
 
 
+async def test_a_producer_that_could_not_send_is_not_left_behind(
+    own_kafka: Kafka, database: Database, pool: asyncpg.Pool
+) -> None:
+    settings = kafka_settings(own_kafka.bootstrap_servers, send_timeout=1)
+    await provision(settings, CATALOGUE)
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(10))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        (sending,) = senders()
+        own_kafka.kill()
+        await tell_of(pool, range(10, 20))
+        await asyncio.wait([sending], timeout=20)
+        assert sending.done()
+        await asyncio.to_thread(own_kafka.start)
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
+        assert len(senders()) == 1
+
+
+def senders() -> list[asyncio.Task[Any]]:
+    """The task that each producer has."""
+    return [task for task in asyncio.all_tasks() if "Sender._sender_routine" in repr(task.get_coro())]
+
+
 LEADER = """
     SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
      WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1
@@ -404,7 +427,9 @@ async def test_a_backup_that_is_loaded_under_a_process_that_consumes_nothing(
             await until(lambda: answers(own))
             owner = await asyncpg.connect(database.owner_url)
             async with owner.transaction():
-                await owner.execute("DELETE FROM kept WHERE ctid IN (SELECT ctid FROM kept ORDER BY ctid DESC LIMIT 10)")
+                await owner.execute(
+                    "DELETE FROM kept WHERE ctid IN (SELECT ctid FROM kept ORDER BY ctid DESC LIMIT 10)"
+                )
                 await owner.execute("SELECT setval('exactly_once.outbox_id_seq', $1)", backup)
             await owner.close()
             await refused(compared)

@@ -98,7 +98,8 @@ class Relay:
         """Stops the producer, which would wait for ever for what it cannot send: the rows are still in the outbox."""
         stopping = asyncio.ensure_future(producer.stop())
         await asyncio.wait([stopping], timeout=END_WITHIN)
-        stopping.cancel()
+        if producer._sender.sender_task is not None:
+            producer._sender.sender_task.cancel()  # with it the stop ends too, once requests under way have timed out
 
     async def _wait_for_lock(self, connection: "asyncpg.Connection[Row]") -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
