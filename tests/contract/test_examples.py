@@ -1,11 +1,13 @@
 """Every golden example through every consumer's real code: the service's own worker, a real Kafka and PostgreSQL."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from contracts.generate import HOME
 from contracts.topics import CATALOGUE
 from enrollment.identity import store as sealing_keys
 from enrollment.identity.vault import Vault
-from exactly_once import Verdict
+from exactly_once import OwnTopics, Verdict
 from stack import LocalStack
 from tests.contract.keys import private_key
 from tests.contract.services import SERVICES, Service, service
@@ -122,6 +124,26 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
             async with running.pool.acquire() as tx:
                 with pytest.raises(Verdict, match="restored from a backup"):
                     await own.compare(tx)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("enrollment", f"recordings/{UUID(int=1)}/void"), ("scheduling", f"visits/{UUID(int=1)}/cancel")]
+)
+async def test_no_command_is_taken_before_the_own_topics_are_compared(
+    name: str, path: str, stack: LocalStack, topic_prefix: str
+) -> None:
+    with stack.postgres.fresh_database(name) as database:
+        async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
+            own = next(part for part in running.app.components["api"] if isinstance(part, OwnTopics))
+            own.doubt()
+            transport = httpx.ASGITransport(running.app.http)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service/v1/campaigns/nowhere/") as http:
+                assert (await http.post(path, json={"reason": "a test"})).status_code == 503
+                comparing = asyncio.create_task(own.run())
+                await own.wait()
+                assert (await http.post(path, json={"reason": "a test"})).status_code == 404
+                comparing.cancel()
+                await asyncio.wait([comparing])
 
 
 async def test_what_a_service_cannot_take_would_be_seen(stack: LocalStack, topic_prefix: str) -> None:
