@@ -17,6 +17,7 @@ from enrollment.settings import Settings
 from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.conftest import service_settings
+from tests.integration.enrollment.world import LIVE, URL
 from tests.support import until
 
 
@@ -91,6 +92,20 @@ async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
         refused = run(environment(enrollment_settings, ENROLLMENT_MASTER_KEY=bad), "serve")
         assert refused.returncode == 78
         assert "ENROLLMENT_MASTER_KEY is wrong: must be 32 bytes in base64url" in refused.stderr
+
+
+async def test_the_smallest_pool_is_enough(enrollment_settings: Settings) -> None:
+    """One connection is kept to watch the database."""
+    refused = run(environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="1"), "migrate")
+    assert (refused.returncode, "ENROLLMENT_DATABASE_POOL_SIZE is wrong" in refused.stderr) == (78, True)
+    env = environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="2")
+    assert run(env, "migrate").returncode == 0
+    process, address = await served(env)
+    async with httpx.AsyncClient(base_url=address) as http:
+        assert (await http.put(URL, json=LIVE)).status_code == 201
+    process.terminate()
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
 
 
 def test_dead_letters_and_positions_have_verbs(enrollment_settings: Settings) -> None:
