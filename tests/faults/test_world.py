@@ -338,12 +338,14 @@ async def test_a_database_restored_from_a_backup_is_told_so(
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
         assert not untouched.done()
     await forget_one(pool)
+    await tell_of(pool, range(110, 120))
     own = own_topics(settings, pool)
     consumer = ledger_consumer(settings, pool, own=own)
     async with consuming(own) as compared, consuming(consumer), relaying(settings, database, pool):
         await refused(compared)
     assert not own.compared
     assert await pool.fetchval("SELECT n FROM total") == 0
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.outbox") == 10
 
 
 async def forget_one(pool: asyncpg.Pool) -> None:
