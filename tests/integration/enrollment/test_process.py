@@ -18,6 +18,7 @@ from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import LIVE, URL
+from tests.ledger import recording, send
 from tests.support import until
 
 
@@ -114,3 +115,15 @@ def test_dead_letters_and_positions_have_verbs(enrollment_settings: Settings) ->
     letters = run(env, "dead-letters", "list")
     assert (letters.returncode, letters.stdout) == (0, "No dead letter is waiting.\n"), letters.stderr
     assert run(env, "position", "list").returncode == 0
+
+
+async def test_no_dead_letter_is_replayed_into_a_database_that_lacks_what_was_published(
+    enrollment_settings: Settings,
+) -> None:
+    """A replay decides, as the service does: under revisions that others may know with other content."""
+    env = environment(enrollment_settings)
+    assert run(env, "migrate").returncode == 0
+    assert run(env, "dead-letters", "replay", "--all").returncode == 0
+    await send(enrollment_settings, [recording(1)])
+    refused = run(env, "dead-letters", "replay", "--all")
+    assert (refused.returncode, "was it restored from a backup" in refused.stderr) == (70, True), refused.stderr
