@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from contracts.envelope import Fact
 from contracts.topics import Topic
@@ -108,6 +108,8 @@ class OwnTopics:
         """Looks up the end of each topic. Raises Verdict, TimeoutError, OSError and the clients' errors."""
         async with admin(self._settings) as client:
             partitions = await described(client, self._settings, self.topics)
+        if len(partitions) < len(self.topics):
+            raise UnknownTopicOrPartitionError
         async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:
             for topic in self.topics:
                 places = [(topic.name, number) for number in range(partitions[topic.name])]
