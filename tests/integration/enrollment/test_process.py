@@ -9,13 +9,19 @@ import socket
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import httpx
 import pytest
 
+from chassis.db import create_pool
+from chassis.migrate import migrate
+from enrollment.app import MIGRATIONS
+from enrollment.identity.keys import SealingKeys
+from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
 from stack import LocalStack
-from stack.postgres import Database
+from stack.postgres import Database, Postgres
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import LIVE, URL
 from tests.ledger import recording, send
@@ -127,3 +133,22 @@ async def test_no_dead_letter_is_replayed_into_a_database_that_lacks_what_was_pu
     await send(enrollment_settings, [recording(1)])
     refused = run(env, "dead-letters", "replay", "--all")
     assert (refused.returncode, "was it restored from a backup" in refused.stderr) == (70, True), refused.stderr
+
+
+async def test_a_database_that_goes_while_a_service_starts_is_waited_for(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        database = postgres.make_fresh_database("enrollment")
+        await migrate(database.owner_url, MIGRATIONS)
+        async with create_pool(database.url, name="enrollment") as pool:
+            keys = SealingKeys(Vault(os.urandom(32)), pool)
+            postgres.kill()
+            opening = asyncio.create_task(keys.run())
+            await asyncio.wait([opening], timeout=1)
+            await asyncio.to_thread(postgres.start)
+
+            async def opened() -> bool:
+                return opening.done() or not keys.problems()
+
+            await until(opened)
+            assert not opening.done(), opening.exception()
+            opening.cancel()

@@ -5,14 +5,18 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from chassis.db import unavailable
 from chassis.stop import CONFIGURATION
 from enrollment.identity import store
 from enrollment.identity.vault import Vault
 from exactly_once import Connection, Pool, Verdict
+
+AGAIN_AFTER: Final = 1.0
 
 
 class WrongMasterKey(Verdict):
@@ -45,10 +49,16 @@ class SealingKeys:
 
     async def run(self) -> None:
         """Makes the first key where there is none, opens all, and then has nothing more to do until it is cancelled."""
-        async with self._pool.acquire() as tx, tx.transaction():
-            await self._make_first(tx)
-            await self.private(tx, set())
-        self._checked = True
+        while not self._checked:
+            try:
+                async with self._pool.acquire() as tx, tx.transaction():
+                    await self._make_first(tx)
+                    await self.private(tx, set())
+                self._checked = True
+            except Exception as error:
+                if not unavailable(error):
+                    raise
+                await asyncio.sleep(AGAIN_AFTER)
         await asyncio.Event().wait()
 
     def problems(self) -> list[str]:
