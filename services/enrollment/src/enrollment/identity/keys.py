@@ -1,4 +1,4 @@
-"""The key set that counters seal to. The first key is made when there is none; private halves are opened once."""
+"""The key set that counters seal to. The first key is made when it is asked for; private halves are opened once."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -48,11 +48,10 @@ class SealingKeys:
         self._checked = False
 
     async def run(self) -> None:
-        """Makes the first key where there is none, opens all, and then has nothing more to do until it is cancelled."""
+        """Opens all keys, and then has nothing more to do until it is cancelled. Raises WrongMasterKey."""
         while not self._checked:
             try:
-                async with self._pool.acquire() as tx, tx.transaction():
-                    await self._make_first(tx)
+                async with self._pool.acquire() as tx:
                     await self.private(tx, set())
                 self._checked = True
             except Exception as error:
@@ -65,17 +64,12 @@ class SealingKeys:
         """What keeps it from being ready."""
         return [] if self._checked else ["the sealing keys have not been opened yet"]
 
-    async def _make_first(self, tx: Connection) -> None:
-        """Makes a key if there is none, once, however many processes start together."""
-        if await store.sealing_keys(tx):
-            return
-        await store.lock_sealing_keys(tx)
-        if not await store.sealing_keys(tx):
-            await self._make(tx)
-
     async def public(self, tx: Connection) -> list[PublicKey]:
-        """The public halves, the newest first. `tx` is a transaction: the first key may have to be made."""
-        await self._make_first(tx)
+        """The public halves, the newest first. Makes the first key, in the transaction `tx`, once for all who ask."""
+        if not await store.sealing_keys(tx):
+            await store.lock_sealing_keys(tx)
+            if not await store.sealing_keys(tx):
+                await self._make(tx)
         return [PublicKey(row.kid, row.created_at, row.public_key) for row in await store.sealing_keys(tx)]
 
     async def private(self, tx: Connection, kids: set[str]) -> dict[str, X25519PrivateKey]:
