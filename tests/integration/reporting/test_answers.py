@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.progress import ProgressMade
-from exactly_once import Pool
+from exactly_once import Pool, position
 from reporting.progress.store import FACT_TOPICS
 from tests.integration.reporting.conftest import Reporting
 from tests.integration.reporting.world import (
@@ -244,6 +244,16 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     assert (await campaign.get("/coverage", **asked))["final"] is True
     await progress(campaign.pool, at(5), end_offset=11)
     assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
+
+
+async def test_nothing_is_final_after_records_were_skipped_by_hand_until_they_are_read(campaign: Reporting) -> None:
+    """What was skipped was known long ago, and would be new if somebody had it read later."""
+    await progress(campaign.pool, at(7))
+    for offset, final in ((12, False), (11, False), (4, True), (9, True), (14, False)):
+        async with campaign.pool.acquire() as tx, tx.transaction():
+            await position.decide(tx, "recordings", 0, offset, "a test")
+            await tx.execute("UPDATE exactly_once.position SET next_offset = 10 WHERE next_offset < 10")
+        assert (await campaign.get("/coverage"))["final"] is final, offset
 
 
 async def status_and_tag(campaign: Reporting, path: str, have: str = "", **query: str) -> tuple[int, str]:
