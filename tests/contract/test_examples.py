@@ -103,6 +103,10 @@ async def test_a_service_takes_every_example_of_the_topics_it_is_said_to_read(
                 assert await outcomes(running) == {"counted"}
 
 
+def own_topics(running: Service) -> OwnTopics:
+    return next(part for part in running.app.components["api"] if isinstance(part, OwnTopics))
+
+
 @pytest.mark.parametrize("name", ["enrollment", "scheduling"])
 async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_database(
     name: str, stack: LocalStack, topic_prefix: str
@@ -113,7 +117,7 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
     assert {record["headers"]["ce_type"] for record in told} == {kind for topic in owned for kind in topic.by_type}
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
-            own, _ = running.app.components["worker"]
+            own = own_topics(running)
             async with running.pool.acquire() as tx:
                 await own.compare(tx)
             for record in told:
@@ -134,7 +138,7 @@ async def test_no_command_is_taken_before_the_own_topics_are_compared(
 ) -> None:
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
-            own = next(part for part in running.app.components["api"] if isinstance(part, OwnTopics))
+            own = own_topics(running)
             own.doubt()
             transport = httpx.ASGITransport(running.app.http)
             async with httpx.AsyncClient(transport=transport, base_url="http://service/v1/campaigns/nowhere/") as http:
