@@ -1,11 +1,13 @@
 """Every golden example through every consumer's real code: the service's own worker, a real Kafka and PostgreSQL."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -101,6 +103,10 @@ async def test_a_service_takes_every_example_of_the_topics_it_is_said_to_read(
                 assert await outcomes(running) == {"counted"}
 
 
+def own_topics(running: Service) -> OwnTopics:
+    return next(part for part in running.app.components["api"] if isinstance(part, OwnTopics))
+
+
 @pytest.mark.parametrize("name", ["enrollment", "scheduling"])
 async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_database(
     name: str, stack: LocalStack, topic_prefix: str
@@ -111,7 +117,7 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
     assert {record["headers"]["ce_type"] for record in told} == {kind for topic in owned for kind in topic.by_type}
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
-            own = next(part for part in running.app.components["worker"] if isinstance(part, OwnTopics))
+            own = own_topics(running)
             async with running.pool.acquire() as tx:
                 await own.compare(tx)
             for record in told:
@@ -122,6 +128,26 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
             async with running.pool.acquire() as tx:
                 with pytest.raises(Verdict, match="restored from a backup"):
                     await own.compare(tx)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("enrollment", f"recordings/{UUID(int=1)}/void"), ("scheduling", f"visits/{UUID(int=1)}/cancel")]
+)
+async def test_no_command_is_taken_before_the_own_topics_are_compared(
+    name: str, path: str, stack: LocalStack, topic_prefix: str
+) -> None:
+    with stack.postgres.fresh_database(name) as database:
+        async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
+            own = own_topics(running)
+            own.doubt()
+            transport = httpx.ASGITransport(running.app.http)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service/v1/campaigns/nowhere/") as http:
+                assert (await http.post(path, json={"reason": "a test"})).status_code == 503
+                comparing = asyncio.create_task(own.run())
+                await own.wait()
+                assert (await http.post(path, json={"reason": "a test"})).status_code == 404
+                comparing.cancel()
+                await asyncio.wait([comparing])
 
 
 async def test_what_a_service_cannot_take_would_be_seen(stack: LocalStack, topic_prefix: str) -> None:

@@ -11,9 +11,9 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from contracts.topics import RECORDINGS
-from exactly_once import KafkaSettings, Verdict, position
+from exactly_once import KafkaSettings, OwnTopics, Verdict, position
 from exactly_once.provision import admin, provision
-from tests.ledger import consuming, ledger_consumer, recording, send
+from tests.ledger import KEPT, consuming, ledger_consumer, recording, send
 from tests.support import until
 
 
@@ -27,7 +27,7 @@ async def verdict_of(task: asyncio.Task[None], match: str) -> None:
         task.result()
 
 
-async def recreate(settings: KafkaSettings) -> None:
+async def delete(settings: KafkaSettings) -> None:
     async with admin(settings) as client:
         await client.delete_topics([settings.topic_prefix + RECORDINGS.name])
 
@@ -35,6 +35,10 @@ async def recreate(settings: KafkaSettings) -> None:
             return settings.topic_prefix + RECORDINGS.name not in await client.list_topics()
 
         await until(gone)
+
+
+async def recreate(settings: KafkaSettings) -> None:
+    await delete(settings)
     await provision(settings, [RECORDINGS])
 
 
@@ -122,3 +126,26 @@ async def test_partitions_are_added(settings: KafkaSettings, pool: asyncpg.Pool)
         await send(settings, [recording(number) for number in range(100, 400)])
         await applied(pool, 400)
     assert await pool.fetchval("SELECT count(*) FROM ledger WHERE applied <> 1") == 0
+
+
+async def test_own_topics_that_are_not_there_for_a_moment_are_waited_for(
+    settings: KafkaSettings, pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a broker says that has just begun and does not know them yet."""
+    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+    async with consuming(own) as comparing:
+
+        async def compared() -> bool:
+            return own.compared or comparing.done()
+
+        async def missed() -> bool:
+            return "cannot be compared yet" in caplog.text or comparing.done()
+
+        await until(compared)
+        await delete(settings)
+        own.doubt()
+        await until(missed)
+        assert not comparing.done(), comparing.exception()
+        await provision(settings, [RECORDINGS])
+        await until(compared)
+        assert own.compared

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import asyncpg
 import pytest
@@ -24,6 +25,7 @@ from exactly_once.metrics import Metrics
 from exactly_once.promise import known_through
 from exactly_once.provision import provision
 from stack.kafka import Kafka
+from stack.ports import free_port
 from stack.postgres import Database, Postgres
 from tests.faults.test_crash_points import applied, worker
 from tests.ledger import KEPT, consuming, ledger_consumer, prepared, recording, records_of, send, tell
@@ -230,6 +232,52 @@ async def test_a_relay_that_waits_for_a_slow_broker_keeps_its_lock(
         assert await pool.fetchval(LEADER) == leader
 
 
+async def test_a_relay_that_leads_without_a_broker_does_not_hurry(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[float] = []
+
+    class Counted(Relay):
+        async def _lead(self, *args: Any) -> None:
+            tries.append(asyncio.get_running_loop().time())
+            await super()._lead(*args)
+
+    monkeypatch.setattr("exactly_once.relay.preflight", AsyncMock())
+    own = own_topics(settings, pool)
+    nowhere = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{free_port()}"})
+    relay = Counted(nowhere, database.url, source="enrollment", own=own, metrics=Metrics(CollectorRegistry()))
+    async with consuming(relay, own):
+
+        async def four() -> bool:
+            return len(tries) >= 4
+
+        await until(four)
+    assert tries[3] - tries[2] >= 1, "the pauses grow"
+
+
+async def test_a_producer_that_could_not_send_is_not_left_behind(
+    own_kafka: Kafka, database: Database, pool: asyncpg.Pool
+) -> None:
+    settings = kafka_settings(own_kafka.bootstrap_servers, send_timeout=1)
+    await provision(settings, CATALOGUE)
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(10))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        (sending,) = senders()
+        own_kafka.kill()
+        await tell_of(pool, range(10, 20))
+        await asyncio.wait([sending], timeout=20)
+        assert sending.done()
+        await asyncio.to_thread(own_kafka.start)
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=60)
+        assert len(senders()) == 1
+
+
+def senders() -> list[asyncio.Task[Any]]:
+    """The task that each producer has."""
+    return [task for task in asyncio.all_tasks() if "Sender._sender_routine" in repr(task.get_coro())]
+
+
 LEADER = """
     SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
      WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1
@@ -290,12 +338,14 @@ async def test_a_database_restored_from_a_backup_is_told_so(
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
         assert not untouched.done()
     await forget_one(pool)
+    await tell_of(pool, range(110, 120))
     own = own_topics(settings, pool)
     consumer = ledger_consumer(settings, pool, own=own)
     async with consuming(own) as compared, consuming(consumer), relaying(settings, database, pool):
         await refused(compared)
     assert not own.compared
     assert await pool.fetchval("SELECT n FROM total") == 0
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.outbox") == 10
 
 
 async def forget_one(pool: asyncpg.Pool) -> None:
@@ -343,6 +393,47 @@ async def test_positions_that_went_back_under_a_running_owner_of_facts(
             async with pool.acquire() as tx, tx.transaction():
                 await tx.execute("UPDATE exactly_once.position SET next_offset = next_offset / 2, last_offset = NULL")
                 await tx.execute("DELETE FROM kept")
+            await refused(compared)
+
+
+async def test_a_backup_that_is_loaded_while_the_topics_are_compared(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """Whoever sees that the database went back says so before the comparison, which saw the one before, is over."""
+
+    class Overtaken(OwnTopics):
+        async def compare(self, connection: Connection) -> None:
+            await super().compare(connection)
+            if await pool.fetchval("SELECT count(*) = 100 FROM kept"):
+                await forget_one(pool)
+                self.doubt()
+
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(100))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+    async with consuming(Overtaken(settings, pool, [RECORDINGS], KEPT)) as compared:
+        await refused(compared)
+
+
+async def test_a_backup_that_is_loaded_under_a_process_that_consumes_nothing(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database
+) -> None:
+    """No connection is lost and no position is known here; another process publishes on as if nothing had been."""
+    own = own_topics(settings, pool)
+    async with relaying(settings, database, pool):
+        await tell_of(pool, range(100))
+        backup = await pool.fetchval("SELECT last_value FROM exactly_once.outbox_id_seq")
+        await tell_of(pool, range(100, 110))
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
+        async with consuming(own) as compared:
+            await until(lambda: answers(own))
+            owner = await asyncpg.connect(database.owner_url)
+            async with owner.transaction():
+                await owner.execute(
+                    "DELETE FROM kept WHERE ctid IN (SELECT ctid FROM kept ORDER BY ctid DESC LIMIT 10)"
+                )
+                await owner.execute("SELECT setval('exactly_once.outbox_id_seq', $1)", backup)
+            await owner.close()
             await refused(compared)
 
 

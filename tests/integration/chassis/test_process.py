@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stack.postgres import Database
+from stack.postgres import Database, Postgres
 
 ROOT = Path(__file__).parents[3]
 NOWHERE = {"TINY_DATABASE_URL": "postgresql://tiny:s3cret@127.0.0.1:1/tiny", "TINY_DATABASE_USED": "false"}
@@ -134,6 +134,29 @@ async def test_who_ignores_the_order_to_stop_is_left_behind_after_the_deadline()
             _, err = await process.communicate()
     assert process.returncode == 1
     assert b"did not stop in time" in err
+
+
+async def test_a_database_that_hangs_does_not_keep_a_process_from_stopping(tmp_path: Path) -> None:
+    port = free_port()
+    with Postgres(tmp_path) as postgres:
+        database = postgres.make_fresh_database()
+        settings = {
+            "TINY_DATABASE_URL": database.url,
+            "TINY_MIGRATION_DATABASE_URL": database.owner_url,
+            "TINY_HTTP_PORT": str(port),
+            "TINY_LOG_LEVEL": "error",
+        }
+        assert (await outcome("migrate", settings))[0] == 0
+        async with tiny("serve", settings) as process:
+            await ready(port)
+            postgres.freeze()
+            try:
+                process.terminate()
+                async with asyncio.timeout(20):
+                    _, err = await process.communicate()
+            finally:
+                postgres.thaw()
+    assert (process.returncode, err) == (0, b"")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import asyncpg
 
+from enrollment.identity.keys import SealingKeys
 from enrollment.recordings import store
 from enrollment.recordings.facts import Facts
-from exactly_once import Batch, Received
+from exactly_once import Batch, OwnTopics, Received
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import CAMPAIGN, World, at, nik
 from tests.support import until
@@ -198,6 +199,23 @@ async def test_keys_are_made_once_however_many_start_together(world: World) -> N
     answers = await asyncio.gather(*(world.http.get("/v1/keyset") for _ in range(8)))
     assert len({answer.text for answer in answers}) == 1
     assert await world.pool.fetchval("SELECT count(*) FROM enrollment.sealing_key") == 1
+
+
+async def test_no_key_is_made_or_told_in_a_database_that_may_be_another(world: World) -> None:
+    """An empty one by mistake: what counters sealed to a key of its own could never be opened again."""
+    own, keys = (
+        part for kind in (OwnTopics, SealingKeys) for part in world.app.components["api"] if isinstance(part, kind)
+    )
+    own.doubt()
+    opening = asyncio.create_task(keys.run())
+
+    async def opened() -> bool:
+        return not keys.problems()
+
+    await until(opened)
+    assert (await world.http.get("/v1/keyset")).status_code == 503
+    assert await world.pool.fetchval("SELECT count(*) FROM enrollment.sealing_key") == 0
+    opening.cancel()
 
 
 async def until_waiting(pool: asyncpg.Pool, sessions: int = 1) -> None:

@@ -9,14 +9,22 @@ import socket
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import httpx
 import pytest
 
+from chassis.db import create_pool
+from chassis.migrate import migrate
+from enrollment.app import MIGRATIONS
+from enrollment.identity.keys import SealingKeys
+from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
 from stack import LocalStack
-from stack.postgres import Database
+from stack.postgres import Database, Postgres
 from tests.integration.enrollment.conftest import service_settings
+from tests.integration.enrollment.world import LIVE, URL
+from tests.ledger import recording, send
 from tests.support import until
 
 
@@ -93,9 +101,54 @@ async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
         assert "ENROLLMENT_MASTER_KEY is wrong: must be 32 bytes in base64url" in refused.stderr
 
 
+async def test_the_smallest_pool_is_enough(enrollment_settings: Settings) -> None:
+    """One connection is kept to watch the database."""
+    refused = run(environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="1"), "migrate")
+    assert (refused.returncode, "ENROLLMENT_DATABASE_POOL_SIZE is wrong" in refused.stderr) == (78, True)
+    env = environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="2")
+    assert run(env, "migrate").returncode == 0
+    process, address = await served(env)
+    async with httpx.AsyncClient(base_url=address) as http:
+        assert (await http.put(URL, json=LIVE)).status_code == 201
+    process.terminate()
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
+
+
 def test_dead_letters_and_positions_have_verbs(enrollment_settings: Settings) -> None:
     env = environment(enrollment_settings)
     assert run(env, "migrate").returncode == 0
     letters = run(env, "dead-letters", "list")
     assert (letters.returncode, letters.stdout) == (0, "No dead letter is waiting.\n"), letters.stderr
     assert run(env, "position", "list").returncode == 0
+
+
+async def test_no_dead_letter_is_replayed_into_a_database_that_lacks_what_was_published(
+    enrollment_settings: Settings,
+) -> None:
+    """A replay decides, as the service does: under revisions that others may know with other content."""
+    env = environment(enrollment_settings)
+    assert run(env, "migrate").returncode == 0
+    assert run(env, "dead-letters", "replay", "--all").returncode == 0
+    await send(enrollment_settings, [recording(1)])
+    refused = run(env, "dead-letters", "replay", "--all")
+    assert (refused.returncode, "was it restored from a backup" in refused.stderr) == (70, True), refused.stderr
+
+
+async def test_a_database_that_goes_while_a_service_starts_is_waited_for(tmp_path: Path) -> None:
+    with Postgres(tmp_path) as postgres:
+        database = postgres.make_fresh_database("enrollment")
+        await migrate(database.owner_url, MIGRATIONS)
+        async with create_pool(database.url, name="enrollment") as pool:
+            keys = SealingKeys(Vault(os.urandom(32)), pool)
+            postgres.kill()
+            opening = asyncio.create_task(keys.run())
+            await asyncio.wait([opening], timeout=1)
+            await asyncio.to_thread(postgres.start)
+
+            async def opened() -> bool:
+                return opening.done() or not keys.problems()
+
+            await until(opened)
+            assert not opening.done(), opening.exception()
+            opening.cancel()

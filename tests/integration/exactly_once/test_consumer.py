@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
+from unittest.mock import AsyncMock
 
 import asyncpg
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
 
 from exactly_once import Batch, Connection, Consumer, KafkaProbe, KafkaSettings, position
 from exactly_once.errors import Fenced
@@ -93,6 +97,34 @@ async def test_within_seconds_it_is_said_that_no_broker_answers(settings: KafkaS
         for task in probing:
             task.cancel()
         await asyncio.gather(*probing, return_exceptions=True)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_broker_that_goes_while_a_consumer_starts_is_waited_for(
+    times: int, settings: KafkaSettings, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there for the preflight, and then refuses one connection in two for a moment."""
+    bootstrap, asked = AIOKafkaClient.bootstrap, itertools.count()
+
+    async def now_and_then(self: AIOKafkaClient) -> None:
+        number = next(asked)
+        if number % 2 and number < 2 * times:
+            raise KafkaConnectionError
+        await bootstrap(self)
+
+    await send(settings, [recording(1)])
+    monkeypatch.setattr("exactly_once.consumer.preflight", AsyncMock())
+    monkeypatch.setattr(AIOKafkaClient, "bootstrap", now_and_then)
+    consumer = ledger_consumer(settings, pool)
+    async with consuming(consumer) as task:
+        await until(lambda: ready_or_done(consumer, task))
+        assert not task.done(), task.exception()
+        await until(lambda: pool.fetchval("SELECT n = 1 FROM total"))
+    assert next(asked) > 2 * times
+
+
+async def ready_or_done(consumer: Consumer, task: asyncio.Task[None]) -> bool:
+    return task.done() or not consumer.problems()
 
 
 async def says(probe: KafkaProbe) -> bool:

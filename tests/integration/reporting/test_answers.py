@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.progress import ProgressMade
-from exactly_once import Pool
+from exactly_once import Pool, position
 from reporting.progress.store import FACT_TOPICS
 from tests.integration.reporting.conftest import Reporting
 from tests.integration.reporting.world import (
@@ -246,6 +246,16 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     assert await campaign.pool.fetchval("SELECT count(*) FROM progress_mark") == len(FACT_TOPICS)
 
 
+async def test_nothing_is_final_after_records_were_skipped_by_hand_until_they_are_read(campaign: Reporting) -> None:
+    """What was skipped was known long ago, and would be new if somebody had it read later."""
+    await progress(campaign.pool, at(7))
+    for offset, final in ((12, False), (11, False), (4, True), (9, True), (14, False)):
+        async with campaign.pool.acquire() as tx, tx.transaction():
+            await position.decide(tx, "recordings", 0, offset, "a test")
+            await tx.execute("UPDATE exactly_once.position SET next_offset = 10 WHERE next_offset < 10")
+        assert (await campaign.get("/coverage"))["final"] is final, offset
+
+
 async def status_and_tag(campaign: Reporting, path: str, have: str = "", **query: str) -> tuple[int, str]:
     """What a client is told that has the answer with this tag."""
     url, headers = f"/v1/campaigns/{CAMPAIGN}{path}", {"If-None-Match": have} if have else {}
@@ -302,7 +312,8 @@ async def test_a_settled_answer_is_kept_for_ever(campaign: Reporting) -> None:
     await progress(campaign.pool, at(4))
     assert await status_and_tag(campaign, "/coverage", 'W/"19.open"', **asked) == (200, '"15"')
     assert await status_and_tag(campaign, "/coverage", '"15"', **asked) == (304, '"15"')
-    assert "immutable" in (await campaign.http.get(url, params=asked)).headers["cache-control"]
+    for known in ({}, {"If-None-Match": '"15"'}):  # a 304 renews what a cache has kept, with its headers
+        assert "immutable" in (await campaign.http.get(url, params=asked, headers=known)).headers["cache-control"]
     assert (await campaign.http.get(url)).headers["cache-control"] == "no-cache"
 
 
@@ -354,6 +365,18 @@ async def test_as_known_before_the_campaign_was_opened_is_settled_too(reporting:
     assert (before["as_of"], before["final"], before["revision"]) == ("2024-10-01", True, 0)
     await reporting.hear(opened(revision=2, clock="live", known_at=at(5)))
     assert await reporting.get("/coverage", **asked) == before
+
+
+async def test_nothing_is_final_before_it_is_heard_that_the_campaign_was_opened(reporting: Reporting) -> None:
+    """Its recordings may be ahead of its opening, which tells in which zone its days are and whether it is replayed."""
+    asked = {"known_at": "2024-09-30T16:00:00Z"}
+    await reporting.hear(recording(1))
+    await progress(reporting.pool, "2024-09-30T17:00:00Z")
+    answer = await reporting.get("/coverage", **asked)
+    assert (answer["as_of"], answer["final"], answer["complete_through"]) == ("2024-09-30", False, None)
+    await reporting.hear(opened(clock="live", zone="Asia/Jayapura"))
+    answer = await reporting.get("/coverage", **asked)
+    assert (answer["as_of"], answer["final"]) == ("2024-10-01", True)
 
 
 async def test_a_replayed_campaign_is_never_settled(campaign: Reporting) -> None:

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 # A process that is frozen or cut off in the middle of a transaction must not hold its locks for hours.
 SILENCE: Final = {"idle_in_transaction_session_timeout": "10000", "tcp_user_timeout": "10000"}  # milliseconds
 
+CLOSE_WITHIN: Final = 2.0
+
 _AWAY: Final = (
     OSError,
     TimeoutError,
@@ -65,6 +67,14 @@ class Pool(asyncpg.Pool):
 
     async def __aenter__(self) -> Self:
         return await self._opened()
+
+    async def close(self) -> None:
+        """Closes within CLOSE_WITHIN, or cuts off: a server that hangs must not keep a process from stopping."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await super().close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the connections to the database are cut off", error=type(error).__name__)
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
         """A connection; TimeoutError when none is free within `timeout` seconds (default: the pool's)."""

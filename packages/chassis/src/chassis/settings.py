@@ -39,7 +39,9 @@ class ServiceSettings(BaseSettings):
     migration_database_url: PostgresUrl | None = Field(
         default=None, description="The same database as its owner, who runs the migrations; default: database_url."
     )
-    database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections of this process, at most.")
+    database_pool_size: int = Field(
+        default=10, ge=2, le=200, description="Connections of this process, at most; one may be kept to watch with."
+    )
     database_wait_seconds: float = Field(default=30, ge=0, description="How long a start waits for PostgreSQL.")
     http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import asyncpg
@@ -21,7 +22,7 @@ from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition, Position
-from exactly_once.preflight import preflight
+from exactly_once.preflight import RETRY_AFTER, preflight
 from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder
 from exactly_once.settings import KafkaSettings
 from exactly_once.stall import Stall
@@ -100,12 +101,22 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
         await preflight(self._settings, self._topics)
-        async with self._log:
-            await self._broker.start()
+        async with await self._begin():
+            await self._watch()
+
+    async def _begin(self) -> AsyncExitStack:
+        """Connects and joins the group, even if the broker has gone since the preflight; answers what ends it."""
+        while True:
             try:
-                await self._watch()
-            finally:
-                await self._broker.stop()
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(self._log)
+                    stack.push_async_callback(self._broker.stop)
+                    await self._broker.start()
+                    return stack.pop_all()
+            except (OSError, TimeoutError, KafkaError) as error:
+                self._trouble = f"waiting for the broker: {in_a_line(error)}"
+                logger.warning(self._trouble)
+                await asyncio.sleep(RETRY_AFTER)
 
     async def _watch(self) -> None:
         while True:

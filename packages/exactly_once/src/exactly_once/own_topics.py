@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from contracts.envelope import Fact
 from contracts.topics import Topic
@@ -29,8 +29,8 @@ logger: Final = logging.getLogger(__name__)
 class OwnTopics:
     """Component: compares the topics that a service alone writes with its database, before anything is decided.
 
-    Again whenever the database has been away, since it may have come back as another: a backup, a standby. `kept` is
-    where each aggregate's revisions are: table and id column.
+    Again whenever the database has been away, since it may have come back as another: a backup, a standby; and when
+    fewer events have been written than before. `kept` is where each aggregate's revisions are: table and id column.
     """
 
     name = "own topics"
@@ -73,26 +73,33 @@ class OwnTopics:
         while True:
             try:
                 async with self._pool.acquire() as connection:
+                    self._doubted.clear()  # who doubts while it compares has seen a newer state than it has
+                    written = await self._written(connection)
                     await self.compare(connection)
-                    self._known.set()
-                    await self._until_lost(connection)
+                    await self._vouch(connection, written)
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 logger.warning("the own topics cannot be compared yet: %s", in_a_line(error))
                 await asyncio.sleep(AGAIN_AFTER)
             finally:
                 self._known.clear()
 
-    async def _until_lost(self, connection: Connection) -> None:
-        """Until this connection ends, which it does when the server does, or somebody doubts."""
-        self._doubted.clear()
+    async def _vouch(self, connection: Connection, written: int) -> None:
+        """Until this connection ends, which it does when the server does, somebody doubts, or events are gone."""
         connection.add_termination_listener(self._lost)
         try:
-            while not self._doubted.is_set():
-                await asyncio.wait_for(connection.execute("SELECT 1"), ANSWER_WITHIN)
+            while (now := await self._written(connection)) >= written and not self._doubted.is_set():
+                written = now
+                self._known.set()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._doubted.wait(), AGAIN_AFTER)
         finally:
             connection.remove_termination_listener(self._lost)
+
+    async def _written(self, connection: Connection) -> int:
+        """How many events have ever been written into the outbox, or more: it goes back with the database alone."""
+        query = connection.fetchval("SELECT last_value FROM exactly_once.outbox_id_seq")
+        found: int = await asyncio.wait_for(query, ANSWER_WITHIN)
+        return found
 
     def _lost(self, _connection: object) -> None:
         self.doubt()
@@ -101,6 +108,8 @@ class OwnTopics:
         """Looks up the end of each topic. Raises Verdict, TimeoutError, OSError and the clients' errors."""
         async with admin(self._settings) as client:
             partitions = await described(client, self._settings, self.topics)
+        if len(partitions) < len(self.topics):
+            raise UnknownTopicOrPartitionError
         async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:
             for topic in self.topics:
                 places = [(topic.name, number) for number in range(partitions[topic.name])]

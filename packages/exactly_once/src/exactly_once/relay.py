@@ -49,6 +49,7 @@ class Relay:
         self._topics = own.topics
         self._metrics = metrics
         self._partition = DefaultPartitioner()
+        self._failures = 0
         self._trouble: str | None = "not started"
 
     def problems(self) -> list[str]:
@@ -58,22 +59,20 @@ class Relay:
     async def run(self) -> None:
         """Competes for the lock and publishes while it has it, until cancelled. Raises what stops a process."""
         await preflight(self._settings, [*self._topics, PROGRESS])
-        attempt = 0
         while True:
             try:
                 async with AsyncExitStack() as stack:
                     await self._own.wait()
                     connection = await self._connect(stack)
                     await self._wait_for_lock(connection)
-                    attempt = 0
                     await self._lead(connection, stack)
             except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._trouble = f"publishing is interrupted: {type(error).__name__}"
                 logger.warning(self._trouble)
             finally:
                 self._metrics.leads.set(0)
-            await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
-            attempt += 1
+            await asyncio.sleep(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)])
+            self._failures += 1
 
     async def _connect(self, stack: AsyncExitStack) -> "asyncpg.Connection[Row]":
         """A connection of its own, which the server closes once it is silent: a frozen relay loses its lock."""
@@ -99,7 +98,8 @@ class Relay:
         """Stops the producer, which would wait for ever for what it cannot send: the rows are still in the outbox."""
         stopping = asyncio.ensure_future(producer.stop())
         await asyncio.wait([stopping], timeout=END_WITHIN)
-        stopping.cancel()
+        if producer._sender.sender_task is not None:
+            producer._sender.sender_task.cancel()  # with it the stop ends too, once requests under way have timed out
 
     async def _wait_for_lock(self, connection: "asyncpg.Connection[Row]") -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
@@ -122,7 +122,7 @@ class Relay:
         await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.send_timeout))
         ends = await self._awake(connection, self._ends(producer))
         self._metrics.leads.set(1)
-        self._trouble = None
+        self._failures, self._trouble = 0, None
         said = 0.0
         clock = asyncio.get_running_loop().time
         while True:

@@ -43,6 +43,11 @@ KEPT: Final = {
 }
 
 
+def own_topics(settings: Settings, pool: Pool) -> OwnTopics:
+    """What this service alone writes."""
+    return OwnTopics(settings, pool, [RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS], KEPT)
+
+
 def build(settings: Settings) -> App:
     """Wires the service; connects nothing."""
     pool = create_pool(
@@ -58,7 +63,7 @@ def build(settings: Settings) -> App:
     keys = SealingKeys(vault, pool)
     subscribed = subscriptions(vault, keys, registry)
     letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
-    own = OwnTopics(settings, pool, [RECORDINGS, SUBMISSION_DECISIONS, TARGETS, SCHOOLS], KEPT)
+    own = own_topics(settings, pool)
     commands = Commands(pool, own)
     kafka = KafkaProbe(settings.kafka_bootstrap_servers)
     consumer = Consumer(settings, pool, group=NAME, subscriptions=subscribed, metrics=metrics, own=own)
@@ -82,6 +87,11 @@ def build(settings: Settings) -> App:
 
 
 async def replaying(settings: Settings, pool: Pool) -> Sequence[Subscription]:
-    """The same code as `build` subscribes, for dead letters that are replayed from the command line."""
+    """The same code as `build` subscribes, for dead letters that are replayed from the command line.
+
+    They are decided anew, so the own topics are compared first. Raises Verdict.
+    """
+    async with pool.acquire() as connection:
+        await own_topics(settings, pool).compare(connection)
     vault = Vault(settings.master_key_bytes)
     return subscriptions(vault, SealingKeys(vault, pool), CollectorRegistry())

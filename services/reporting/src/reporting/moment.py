@@ -78,7 +78,9 @@ async def moment(tx: Connection, slug: str, as_of: date | None = None, known_at:
     if row is None:
         raise UnknownCampaign
     campaign = read_campaign(slug, row["data"])
-    last_known_at, through = row["last_known_at"], row["complete_through"]
+    last_known_at = row["last_known_at"]
+    # Until it is heard how the campaign was opened nothing is final: that says what a day is, and whose clock holds.
+    through = row["complete_through"] if row["data"] else None
     told = campaign.latest_day(row["last_recorded_on"], last_known_at, None)
     latest = campaign.latest_day(row["last_recorded_on"], last_known_at, through)
     at = Moment(

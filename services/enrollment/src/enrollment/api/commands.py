@@ -25,11 +25,15 @@ class Commands:
     def __init__(self, pool: Pool, own: OwnTopics) -> None:
         self._pool, self._own = pool, own
 
+    def require_compared(self) -> None:
+        """Raises Problem(UNAVAILABLE) unless the database is known to be the one that all was published from."""
+        require_compared(self._own.compared)
+
     async def once(
         self, request: Request, scope: str, key: str | None, command: Callable[[Connection], Awaitable[Answer]]
     ) -> Response:
         """Does it in a transaction, and only once for each key of a scope."""
-        require_compared(self._own.compared)
+        self.require_compared()
         content = fingerprint(request.method, request.url.path, await request.body())
         async with self._pool.acquire() as tx, tx.transaction():
             return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()

@@ -27,7 +27,7 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
     """What counters ask for."""
     routes = APIRouter(prefix="/v1", tags=["devices"])
     _register(routes, commands)
-    _read(routes, pool, keys)
+    _read(routes, pool, commands, keys)
     return routes
 
 
@@ -61,10 +61,11 @@ def _register(routes: APIRouter, commands: Commands) -> None:
         return await commands.once(request, "devices", key, command)
 
 
-def _read(routes: APIRouter, pool: Pool, keys: SealingKeys) -> None:
+def _read(routes: APIRouter, pool: Pool, commands: Commands, keys: SealingKeys) -> None:
     @routes.get("/keyset", response_model=answers.KeySet)
     async def keyset() -> Response:
         """The keys to seal to, the newest first: take that one."""
+        commands.require_compared()  # what is sealed to a key of another database can never be opened
         async with pool.acquire() as tx, tx.transaction():
             found = await keys.public(tx)
         said = [

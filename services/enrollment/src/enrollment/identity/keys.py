@@ -1,18 +1,22 @@
-"""The key set that counters seal to. The first key is made when there is none; private halves are opened once."""
+"""The key set that counters seal to. The first key is made when it is asked for; private halves are opened once."""
 
 import asyncio
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from chassis.db import unavailable
 from chassis.stop import CONFIGURATION
 from enrollment.identity import store
 from enrollment.identity.vault import Vault
 from exactly_once import Connection, Pool, Verdict
+
+AGAIN_AFTER: Final = 1.0
 
 
 class WrongMasterKey(Verdict):
@@ -44,28 +48,28 @@ class SealingKeys:
         self._checked = False
 
     async def run(self) -> None:
-        """Makes the first key where there is none, opens all, and then has nothing more to do until it is cancelled."""
-        async with self._pool.acquire() as tx, tx.transaction():
-            await self._make_first(tx)
-            await self.private(tx, set())
-        self._checked = True
+        """Opens all keys, and then has nothing more to do until it is cancelled. Raises WrongMasterKey."""
+        while not self._checked:
+            try:
+                async with self._pool.acquire() as tx:
+                    await self.private(tx, set())
+                self._checked = True
+            except Exception as error:
+                if not unavailable(error):
+                    raise
+                await asyncio.sleep(AGAIN_AFTER)
         await asyncio.Event().wait()
 
     def problems(self) -> list[str]:
         """What keeps it from being ready."""
         return [] if self._checked else ["the sealing keys have not been opened yet"]
 
-    async def _make_first(self, tx: Connection) -> None:
-        """Makes a key if there is none, once, however many processes start together."""
-        if await store.sealing_keys(tx):
-            return
-        await store.lock_sealing_keys(tx)
-        if not await store.sealing_keys(tx):
-            await self._make(tx)
-
     async def public(self, tx: Connection) -> list[PublicKey]:
-        """The public halves, the newest first. `tx` is a transaction: the first key may have to be made."""
-        await self._make_first(tx)
+        """The public halves, the newest first. Makes the first key, in the transaction `tx`, once for all who ask."""
+        if not await store.sealing_keys(tx):
+            await store.lock_sealing_keys(tx)
+            if not await store.sealing_keys(tx):
+                await self._make(tx)
         return [PublicKey(row.kid, row.created_at, row.public_key) for row in await store.sealing_keys(tx)]
 
     async def private(self, tx: Connection, kids: set[str]) -> dict[str, X25519PrivateKey]:

@@ -79,10 +79,9 @@ async def answer(
         except UnknownCampaign:
             raise unknown_campaign() from None
         tag = entity_tag(at)
+        headers = {"ETag": tag, "Cache-Control": FOR_EVER if at.settled else "no-cache"}
         if same := not_modified(if_none_match, tag):
+            same.headers.update(headers)
             return same
         body = await work(tx, at)
-    cache = FOR_EVER if at.settled else "no-cache"
-    return Response(
-        body.model_dump_json(), media_type="application/json", headers={"ETag": tag, "Cache-Control": cache}
-    )
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)

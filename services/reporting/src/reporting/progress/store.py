@@ -8,11 +8,17 @@ from exactly_once import Batch, Connection
 
 # Everything known until then, by whoever publishes facts, has been applied: the least of all partitions of the topics
 # $topics. Null as long as a topic is unheard of, or one of its partitions has not said anything that is reached, and
-# while a record of them is set aside: once it is replayed, something known long ago is new.
+# while records of them are set aside or were skipped by hand: once they are applied, something known long ago is new.
 COMPLETE_THROUGH: Final = """
     SELECT CASE WHEN bool_and(through IS NOT NULL) AND count(DISTINCT topic) = cardinality($topics)
                  AND NOT EXISTS (SELECT FROM exactly_once.dead_letter
                                   WHERE status = 'waiting' AND dead_letter.topic = ANY($topics))
+                 AND NOT EXISTS (SELECT FROM exactly_once.position_decision AS skip
+                                  WHERE skip.topic = ANY($topics) AND skip.to_offset > skip.from_offset
+                                    AND NOT EXISTS (SELECT FROM exactly_once.position_decision AS back
+                                                     WHERE (back.topic, back.partition) = (skip.topic, skip.partition)
+                                                       AND back.decided_at > skip.decided_at
+                                                       AND back.to_offset <= skip.from_offset))
                 THEN min(through) END
       FROM (SELECT part.topic, (
                      SELECT max(through) FROM progress_mark AS mark
