@@ -313,3 +313,13 @@ def test_a_cluster_id_may_begin_with_a_dash(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(stack.kafka.uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
     with Kafka(tmp_path) as kafka:
         assert kafka.alive
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    """Java reads properties as Latin-1: a name with other letters would be another folder, outside ours."""
+    folder = tmp_path / "Jürgen & Ko" / "日本 😀 \\ x"
+    folder.mkdir(parents=True)
+    with Kafka(folder) as kafka:
+        assert listens(kafka.port)
+        assert (folder / "kafka" / "data" / "meta.properties").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["Jürgen & Ko"]
