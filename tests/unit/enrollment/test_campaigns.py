@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from chassis.bodies import is_plausible
+from contracts.envelope import next_known_at
 from contracts.schools import CampaignOpened
-from enrollment.clock import TICK, is_plausible, next_known_at
-from enrollment.schools.rules import campaign_faults, day_in, judging_fields_changed, repeated, same
+from enrollment.schools.rules import campaign_faults, day_in, judging_fields_changed, repeated
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
 
 
 def campaign(**changes: Any) -> CampaignOpened:
@@ -72,8 +74,8 @@ def test_what_submissions_are_judged_by_is_told() -> None:
 
 
 def test_the_same_is_said_whenever_it_is_said() -> None:
-    assert same(campaign(revision=2, known_at=NOW + TICK), campaign())
-    assert not same(campaign(name="Other"), campaign())
+    assert campaign(revision=2, known_at=NOW + TICK).says_the_same_as(campaign())
+    assert not campaign(name="Other").says_the_same_as(campaign())
 
 
 def test_what_is_repeated_is_told() -> None:

@@ -19,8 +19,13 @@ EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
+def is_plausible(instant: datetime) -> bool:
+    """Whether an instant can be stored, compared and shown in every zone."""
+    return EARLIEST <= instant <= LATEST
+
+
 def _plausible(instant: datetime) -> datetime:
-    if not EARLIEST <= instant <= LATEST:
+    if not is_plausible(instant):
         raise ValueError("must be between 1970-01-02 and 2200-01-01")
     return instant
 

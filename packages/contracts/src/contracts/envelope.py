@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar, Final
 from uuid import UUID, uuid5
@@ -64,6 +64,19 @@ class Fact(Event):
     def time(self) -> datetime:
         """When the owner decided."""
         return self.known_at
+
+    def says_the_same_as(self, other: "Fact") -> bool:
+        """Whether both say the same, whichever revision they are and whenever it was decided."""
+        said_when = {"revision", "known_at"}
+        return self.model_dump(exclude=said_when) == other.model_dump(exclude=said_when)
+
+
+def next_known_at(now: datetime, last: datetime | None) -> datetime:
+    """`known_at` of an aggregate's next revision: `now`, or a microsecond after the last one's where that is later.
+
+    In UTC, so that an event that is made again from the tables is the same to the byte.
+    """
+    return (now if last is None else max(now, last + timedelta(microseconds=1))).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

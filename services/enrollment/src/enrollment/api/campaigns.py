@@ -10,12 +10,12 @@ from chassis.conditional import IfMatchOrNew, etag
 from chassis.db import Pool
 from chassis.http import problems
 from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION, Problem
+from contracts.envelope import next_known_at
 from contracts.schools import CampaignOpened, SchoolListed
 from contracts.types import Campaign, Npsn
 from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, answer, decided_at, opened_campaign
 from enrollment.api.documented import ETAG
-from enrollment.clock import next_known_at
 from enrollment.schools import rules, store
 from exactly_once import Connection, publish
 
@@ -61,7 +61,7 @@ def _campaign(routes: APIRouter, pool: Pool, commands: Commands) -> None:
                 **body.said("clock"),
             )
             await _check_campaign(tx, new, last)
-            if last is not None and rules.same(new, last):
+            if last is not None and new.says_the_same_as(last):
                 return answer(last, 200)
             await store.add_campaign(tx, new)
             await publish(tx, [new])
@@ -170,7 +170,7 @@ async def _list(
             known_at=next_known_at(at, before.known_at if before else None),
             **school.model_dump(),
         )
-        if before is not None and rules.same(event, before):
+        if before is not None and event.says_the_same_as(before):
             now.append(before)
             continue
         now.append(event)

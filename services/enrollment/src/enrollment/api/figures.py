@@ -9,14 +9,14 @@ from chassis.conditional import IfMatchOrNew
 from chassis.db import Pool
 from chassis.http import problems
 from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
+from contracts.envelope import next_known_at
 from contracts.schools import CampaignOpened
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.types import Campaign
 from enrollment.api import answers, bodies
 from enrollment.api.commands import Commands, answer, decided_at, opened_campaign
 from enrollment.api.documented import ETAG
-from enrollment.clock import next_known_at
-from enrollment.targets import rules, store
+from enrollment.targets import store
 from exactly_once import Connection, publish
 
 
@@ -61,7 +61,7 @@ def _statements(routes: APIRouter, pool: Pool, commands: Commands) -> None:
                 statement_id=statement_id,
                 **body.said("statement_id"),
             )
-            if last is not None and rules.same(new, last):
+            if last is not None and new.says_the_same_as(last):
                 return answer(last, 200)
             await store.add_statement(tx, new)
             await publish(tx, [new])

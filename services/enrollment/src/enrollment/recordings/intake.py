@@ -10,10 +10,10 @@ from typing import Any
 
 from prometheus_client import Counter
 
+from chassis.bodies import LATEST
 from contracts.decisions import SubmissionDecided
 from contracts.schools import CampaignOpened
 from contracts.submissions import RecordingSubmitted
-from enrollment.clock import LATEST
 from enrollment.devices import store as devices
 from enrollment.identity import store as identities
 from enrollment.identity.keys import SealingKeys

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from chassis.bodies import is_plausible
 from contracts.envelope import REPLAYED_AT_HEADER, SIGNATURE_HEADER, header
 from contracts.schools import CampaignOpened
 from contracts.submissions import RecordingSubmitted, SessionClosed, id_as_written, sealing_info
-from enrollment.clock import is_plausible
 from enrollment.devices.store import Device
 from enrollment.identity import rules as identity
 from enrollment.identity.boxes import open_box, signed_by

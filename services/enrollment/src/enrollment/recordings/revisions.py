@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from contracts.decisions import SubmissionDecided
+from contracts.envelope import next_known_at
 from contracts.recordings import Recording as RecordingEvent
 from contracts.recordings import RecordingCompleted, RecordingReattributed, RecordingVoided
-from enrollment.clock import next_known_at
 from enrollment.recordings.rules import Cause, Decision, Person, Recording, State, decisions, state
 
 TYPE_OF: Final[Mapping[Cause, type[RecordingEvent]]] = {

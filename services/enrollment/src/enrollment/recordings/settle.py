@@ -7,8 +7,7 @@ from typing import Literal
 
 from chassis.problems import NOT_FOUND, REFUSED, Problem, invalid
 from contracts.decisions import SubmissionDecided
-from contracts.envelope import Event
-from enrollment.clock import next_known_at
+from contracts.envelope import Event, next_known_at
 from enrollment.recordings import decisions, store
 from enrollment.recordings.revisions import Known, Step, change
 from enrollment.recordings.rules import Cause, Person, counting

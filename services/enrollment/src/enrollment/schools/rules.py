@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
-from contracts.schools import CampaignOpened, SchoolListed
+from contracts.schools import CampaignOpened
 
 Fault = tuple[str, str]  # pointer into the body, and what to do
 
@@ -31,12 +31,6 @@ def judging_fields_changed(new: CampaignOpened, last: CampaignOpened) -> list[st
     They are fixed once a submission was: no decision is ever left behind that today's rules would not make.
     """
     return [name for name in ("zone", "opens_on", "voting_day") if getattr(new, name) != getattr(last, name)]
-
-
-def same(new: CampaignOpened | SchoolListed, last: CampaignOpened | SchoolListed) -> bool:
-    """Whether two revisions say the same."""
-    said_when = {"revision", "known_at"}
-    return new.model_dump(exclude=said_when) == last.model_dump(exclude=said_when)
 
 
 def repeated(names: list[str]) -> list[int]:

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from contracts.envelope import next_known_at
 from scheduling.refusal import Refused
-from scheduling.visits.model import Plan, Visit, later
+from scheduling.visits.model import Plan, Visit
 
 SCHOOLS_A_DAY: Final = 3
 
@@ -43,7 +44,7 @@ def put(current: RecordingSet | None, asked: RecordingSet, coming: Sequence[Visi
         return replace(asked, revision=1, known_at=asked.known_at.astimezone(UTC))
     if (asked.label, asked.in_service) == (current.label, current.in_service):
         return current
-    return replace(asked, revision=current.revision + 1, known_at=later(asked.known_at, current.known_at))
+    return replace(asked, revision=current.revision + 1, known_at=next_known_at(asked.known_at, current.known_at))
 
 
 def choose(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final, Literal, TypedDict
 
 from contracts.visits import Visit as VisitFact
@@ -114,8 +114,3 @@ def event(visit: Visit) -> VisitFact:
         expected=plan.expected,
         missed=None if visit.missed is None else dict(visit.missed),
     )
-
-
-def later(known_at: datetime, last: datetime) -> datetime:
-    """The instant of a decision: strictly after the aggregate's last one, in UTC."""
-    return max(known_at, last + timedelta(microseconds=1)).astimezone(UTC)

@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from contracts.envelope import next_known_at
 from contracts.schools import CampaignOpened
 from scheduling.refusal import Refused
 from scheduling.sets.rules import choose
-from scheduling.visits.model import SCHOOL_VISIT, Asked, Cause, Changes, Plan, Visit, later
+from scheduling.visits.model import SCHOOL_VISIT, Asked, Cause, Changes, Plan, Visit
 
 OPENS: Final = time(8)
 CLOSES: Final = time(14)
@@ -102,7 +103,7 @@ def _next(
     return replace(
         visit,
         revision=visit.revision + 1,
-        known_at=later(known_at, visit.known_at),
+        known_at=next_known_at(known_at, visit.known_at),
         cause=cause,
         plan=plan or visit.plan,
         missed=missed,
