@@ -47,6 +47,7 @@ def test_set_up_says_which_device_it_is(run: Run, office: Office) -> None:
     done = run("init", "--enrollment", office.url, *SET_UP)
     (device_id,) = office.devices
     assert done.stdout == f"Siap / ready: {device_id} · {CAMPAIGN} · mpp · MPP Merdeka\n"
+    assert "no address of Kafka yet" in done.stderr
     assert office.devices[device_id].keys() == {"device_id", "campaign", "kind", "place", "public_key"}
     run("init", "--enrollment", office.url, *SET_UP)
     refused = run("init", "--enrollment", office.url, *SET_UP[:-1], "Aula", code=78)

@@ -57,7 +57,7 @@ def init(
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")
         if not (counter.setup.kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
-            screen.say("alamat Kafka belum ada / no address of Kafka yet: `send` will want --kafka")
+            screen.warn("alamat Kafka belum ada / no address of Kafka yet: `send` will want --kafka")
 
 
 @app.command()
