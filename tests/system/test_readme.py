@@ -8,14 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stack import LocalStack
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_snippet_in_the_readme_is_the_file() -> None:
-    snippet = (ROOT / "docs/snippets/own_campaign.py").read_text()
-    shown = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize(("language", "file"), [("python", "own_campaign.py"), ("sh", "counter.sh")])
+def test_the_snippet_in_the_readme_is_the_file(language: str, file: str) -> None:
+    snippet = (ROOT / "docs/snippets" / file).read_text()
+    shown = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert shown
     for part in shown:
         assert part in snippet
@@ -34,18 +37,25 @@ def test_every_link_leads_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
-def test_a_campaign_of_ones_own(system: LocalStack, tmp_path: Path) -> None:
+def test_a_campaign_of_ones_own_and_the_counter_by_hand(system: LocalStack, tmp_path: Path) -> None:
     local = tmp_path / ".local"
     local.mkdir()
     (local / "stack.env").write_text(system.home.env_file.read_text())
-    done = subprocess.run(
-        [sys.executable, ROOT / "docs/snippets/own_campaign.py"],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "1 of 2 recorded (50%), 1 to go\n"
+
+    def run(*command: str | Path) -> str:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run(sys.executable, ROOT / "docs/snippets/own_campaign.py") == "1 of 2 recorded (50%), 1 to go\n"
+    said = run("sh", ROOT / "docs/snippets/counter.sh")
+    assert re.search(r"stored\W+1\b", said) and re.search(r"sent now\W+2\b", said), said
