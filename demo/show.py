@@ -67,7 +67,8 @@ class Progress:
         week = sent.day.isocalendar().week
         if not self._console.is_terminal and week != self._week:
             self._week = week
-            self._console.print(f"{sent.day}  {sent.sent}/{sent.total} submissions, recorded {recorded}")
+            done = f"{number(sent.sent)} of {number(sent.total)}"
+            self._console.print(f"{sent.day}  {done} submissions, recorded {recorded}", highlight=False)
 
 
 def number(value: int | None) -> str:
