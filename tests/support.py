@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from chassis.run import App
 from exactly_once import KafkaSettings, OwnTopics
+from exactly_once.settings import Tuning
+
+S = TypeVar("S", bound=KafkaSettings)
+IMPATIENT = Tuning(guard_interval=1, relay_poll=0.1, progress_interval=0.2)
 
 
-def kafka_settings(bootstrap_servers: str, topic_prefix: str = "", **changes: object) -> KafkaSettings:
-    return KafkaSettings.model_validate(
-        {
-            "kafka_bootstrap_servers": bootstrap_servers,
-            "topic_prefix": topic_prefix,
-            "dead_letter_key": Fernet.generate_key().decode(),
-            "guard_interval": 1,
-            "relay_poll": 0.1,
-            "progress_interval": 0.2,
-            **changes,
-        }
+def kafka_settings(bootstrap_servers: str, topic_prefix: str = "", **changes: Any) -> KafkaSettings:
+    """As impatient as a test is; `changes` of the tuning."""
+    return KafkaSettings(
+        kafka_bootstrap_servers=bootstrap_servers,
+        topic_prefix=topic_prefix,
+        dead_letter_key=SecretStr(Fernet.generate_key().decode()),
+        tuning=replace(IMPATIENT, **changes),
     )
+
+
+def tuned(settings: S, **changes: Any) -> S:
+    """The same settings with another tuning."""
+    return settings.model_copy(update={"tuning": replace(settings.tuning, **changes)})
 
 
 async def until(condition: Callable[[], Any], within: float = 30.0) -> Any:
@@ -38,5 +45,5 @@ def vouch(app: App) -> App:
     """As if the service had compared its own topics: for tests of its HTTP alone, which run none of its components."""
     for part in app.components["api"]:
         if isinstance(part, OwnTopics):
-            part._known.set()
+            part._verified.set()
     return app

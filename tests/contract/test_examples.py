@@ -139,7 +139,7 @@ async def test_no_command_is_taken_before_the_own_topics_are_compared(
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
             own = own_topics(running)
-            own.doubt()
+            own.invalidate()
             transport = httpx.ASGITransport(running.app.http)
             async with httpx.AsyncClient(transport=transport, base_url="http://service/v1/campaigns/nowhere/") as http:
                 assert (await http.post(path, json={"reason": "a test"})).status_code == 503

@@ -143,7 +143,7 @@ async def test_own_topics_that_are_not_there_for_a_moment_are_waited_for(
 
         await until(compared)
         await delete(settings)
-        own.doubt()
+        own.invalidate()
         await until(missed)
         assert not comparing.done(), comparing.exception()
         await provision(settings, [RECORDINGS])

@@ -75,7 +75,7 @@ async def test_the_owner_of_a_partition_dies_or_freezes_and_wakes(
 async def test_two_owners_of_one_partition_at_once(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
     """Two consumers that believe to own everything: the position's row lets only one of them through each time."""
     await send(settings, [recording(number) for number in range(3000)])
-    eager = settings.model_copy(update={"max_records": 50})
+    eager = tuned(settings, max_records=50)
     others = [settings.model_copy(update={"max_records": 50, "dead_letter_key": eager.dead_letter_key})]
     first = ledger_consumer(eager, pool)
     second = ledger_consumer(others[0], pool, group="another-group")
@@ -406,7 +406,7 @@ async def test_a_backup_that_is_loaded_while_the_topics_are_compared(
             await super().compare(connection)
             if await pool.fetchval("SELECT count(*) = 100 FROM kept"):
                 await forget_one(pool)
-                self.doubt()
+                self.invalidate()
 
     async with relaying(settings, database, pool):
         await tell_of(pool, range(100))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from chassis.db import Probe, create_pool
+from chassis.db import create_pool
 from chassis.http import create_app
 from stack.postgres import Database, Postgres
 

@@ -206,7 +206,7 @@ async def test_no_key_is_made_or_told_in_a_database_that_may_be_another(world: W
     own, keys = (
         part for kind in (OwnTopics, SealingKeys) for part in world.app.components["api"] if isinstance(part, kind)
     )
-    own.doubt()
+    own.invalidate()
     opening = asyncio.create_task(keys.run())
 
     async def opened() -> bool:

@@ -218,7 +218,7 @@ async def test_the_verdict_on_a_flood_stands_until_a_person_lets_it_pass(
     """A process that is started again counts from 0: without the verdict each start would set some more aside."""
     for _ in range(25):
         await send_raw(settings, b"junk", [TYPE], partition=0)
-    eager = settings.model_copy(update={"max_records": 10})
+    eager = tuned(settings, max_records=10)
     for _ in range(3):
         async with consuming(ledger_consumer(eager, pool)) as task:
             await asyncio.wait([task], timeout=20)

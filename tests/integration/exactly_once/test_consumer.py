@@ -76,7 +76,7 @@ async def test_a_position_never_goes_back(settings: KafkaSettings, pool: asyncpg
         await tx.execute("UPDATE total SET n = n + $1", len(batch))
 
     people = [recording(number=1, revision=revision) for revision in (7, 1)]
-    eager = settings.model_copy(update={"max_records": 1})
+    eager = tuned(settings, max_records=1)
     await send(settings, people)
     async with consuming(ledger_consumer(eager, pool, handle, kind=Overtaken)):
         await send(settings, [recording(number=1, revision=2)])

@@ -10,9 +10,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Router
 
-from chassis import db
+from chassis.conditional import etag
 from chassis.logging import mask
-from chassis.problems import INTERNAL, INVALID, MALFORMED, METHOD_NOT_ALLOWED, UNAVAILABLE, Problem, of_status
+from chassis.problems import (
+    CONFLICT,
+    EXISTS,
+    INTERNAL,
+    INVALID,
+    MALFORMED,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    REFUSED,
+    STALE_REVISION,
+    UNAVAILABLE,
+    Problem,
+    of_status,
+)
+from chassis.refusal import Refused, Stale, Unknown
+from exactly_once.errors import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +38,32 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 def respond(problem: Problem) -> Response:
     """The answer that a problem is sent as."""
     return JSONResponse(problem.body(), problem.kind.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(refusal: Exception) -> Problem:
+    """The problem of a refusal: 422 where the command itself is wrong, 409 where it clashes with how things are."""
+    match refusal:
+        case Refused():
+            members = dict(refusal.members) | _reason(refusal.reason)
+            if refusal.errors:
+                members["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in refusal.errors]
+            return Problem(INVALID if refusal.errors else REFUSED, refusal.detail, **members)
+        case Unknown():
+            return Problem(NOT_FOUND, refusal.detail, **_reason(refusal.reason))
+        case Stale():
+            kind, headers = STALE_REVISION if refusal.expected else EXISTS, {"ETag": etag(refusal.current)}
+            return Problem(kind, "Read it again, then decide.", headers=headers, current=refusal.current)
+        case _:
+            return Problem(CONFLICT, str(refusal))
+
+
+def _reason(word: str | None) -> dict[str, Any]:
+    return {} if word is None else {"reason": word}
+
+
+async def on_refusal(_request: Request, error: Exception) -> Response:
+    """Handler of what handlers and rules say no with."""
+    return respond(problem_of(error))
 
 
 async def on_problem(_request: Request, error: Exception) -> Response:
@@ -85,7 +126,7 @@ def pointer(path: list[Any]) -> str:
 
 def unexpected(error: Exception, method: str, route: str) -> Response:
     """The last resort: 503 when the database is away, else 500 with an id under which the log tells more."""
-    if db.unavailable(error):
+    if is_away(error):
         log.warning("database is away", method=method, route=route, error=type(error).__name__)
         return respond(Problem(UNAVAILABLE, "Try again in a moment.", headers={"Retry-After": "2"}))
     instance = f"urn:uuid:{uuid4()}"

@@ -5,12 +5,12 @@ means what `If-Match` means, and a `known_at` that comes back unchanged with its
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from chassis.conditional import require_revision
-from chassis.problems import INVALID, Problem, invalid
+from chassis.refusal import Refused, require_revision
+from contracts.envelope import HasRevision
 from contracts.schools import Clock
 from contracts.types import Campaign, Instant, Revision
 
@@ -30,23 +30,11 @@ def _plausible(instant: datetime) -> datetime:
     return instant
 
 
-Moment = Annotated[
+PlausibleInstant = Annotated[
     Instant,
     AfterValidator(_plausible),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with offset, 1970 to 2200."}),
 ]
-
-
-class Known(Protocol):
-    """What has revisions, as it is now."""
-
-    @property
-    def revision(self) -> int:
-        """The last one; 0 where nothing was published yet."""
-
-    @property
-    def known_at(self) -> datetime | None:
-        """When that was decided."""
 
 
 class Command(BaseModel):
@@ -55,22 +43,21 @@ class Command(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     known_at: Annotated[
-        Moment | None,
+        PlausibleInstant | None,
         Field(description="Takes the place of the clock, in a replayed campaign alone; refused in a live one."),
     ] = None
     campaign: Annotated[Campaign | None, Field(description="If given, the one in the address.")] = None
 
     def check_address(self, **address: str) -> None:
-        """What the body repeats of the address must be the same. Raises Problem."""
+        """What the body repeats of the address must be the same. Raises Refused."""
         wrong = [name for name, value in address.items() if getattr(self, name) not in (None, value)]
         if wrong:
-            errors = [{"pointer": f"#/{name}", "detail": "must be the one in the address"} for name in wrong]
-            raise Problem(INVALID, errors=errors)
+            raise Refused("", *((f"#/{name}", "must be the one in the address") for name in wrong))
 
     def check_clock(self, clock: Clock) -> None:
-        """In a replayed campaign a command may say when it was; in a live one nobody may. Raises Problem."""
+        """In a replayed campaign a command may say when it was; in a live one nobody may. Raises Refused."""
         if clock == "live" and self.known_at is not None:
-            raise invalid("#/known_at", "a live campaign has its own clock: leave it out")
+            raise Refused("", ("#/known_at", "a live campaign has its own clock: leave it out"))
 
     def replayed_at(self, clock: Clock) -> datetime | None:
         """What takes the place of the clock, in a replayed campaign alone."""
@@ -86,10 +73,10 @@ class Revised(Command):
 
     revision: Annotated[Revision | None, Field(description="The one that you read: the same as `If-Match`.")] = None
 
-    def check(self, clock: Clock, expected: int | None, current: Known | None) -> None:
-        """Compares with what is there now; `expected` is what the headers expect of it. Raises Problem."""
+    def check(self, clock: Clock, expected: int | None, current: HasRevision | None) -> None:
+        """Compares with what is there now; `expected` is what the headers expect of it. Raises Refused, Stale."""
         if self.revision is not None and expected not in (None, self.revision):
-            raise invalid("#/revision", "is another one than the headers expect")
+            raise Refused("", ("#/revision", "is another one than the headers expect"))
         revision = current.revision if current else 0
         require_revision(expected if self.revision is None else self.revision, revision)
         came_back = current is not None and (self.revision, self.known_at) == (revision, current.known_at)

@@ -1,4 +1,4 @@
-"""The command line that every service has: serve, api, worker, relay, migrate. One line for a person, no traceback."""
+"""The command line that every service has: processes, migrations, and the verbs for whoever runs it."""
 
 import asyncio
 import gc
@@ -9,15 +9,15 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from chassis import logging, migrate
+from chassis import logging, migrate, verbs
 from chassis.http import create_app
 from chassis.run import ROLES, App, HttpServer, Role, supervise
-from chassis.settings import ServiceSettings, load
-from chassis.stop import FAILED, as_stop
+from chassis.settings import ProcessSettings, ServiceSettings, load
+from exactly_once.errors import CONFIGURATION, FAILED, OUTAGE, Stop
 
 log = structlog.get_logger(__name__)
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=ProcessSettings)
 
 
 class OneLine(TyperGroup):
@@ -27,16 +27,25 @@ class OneLine(TyperGroup):
         """Runs the verb."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
         except Exception as error:
-            stop = None if isinstance(error, typer.Exit) else as_stop(error)
-            if stop is None and (hasattr(error, "exit_code") or isinstance(error, typer.Abort)):
-                raise  # typer's own: usage errors, exits
-            if stop is None:
-                log.error("failed", exc_info=error)
-            line = stop.line if stop else f"failed: {type(error).__name__}, the log says more"
-            for one in line.splitlines():
-                typer.echo(f"{self.name or ctx.info_name}: {logging.mask(one)}", err=True)
-            raise typer.Exit(stop.exit_code if stop else FAILED) from None
+            if not isinstance(error, Stop) and hasattr(error, "exit_code"):
+                raise  # typer's own: usage errors
+            line, code = _ending(error)
+            for each in line.splitlines():
+                typer.echo(f"{self.name or ctx.info_name}: {logging.mask(each)}", err=True)
+            raise typer.Exit(code) from None
+
+
+def _ending(error: Exception) -> tuple[str, int]:
+    """What a person is told, and the exit code."""
+    if isinstance(error, Stop):
+        return str(error), error.exit_code
+    if isinstance(error, OUTAGE):
+        return f"the database or the broker does not answer: {type(error).__name__}", CONFIGURATION
+    log.error("failed", exc_info=error)
+    return f"failed: {type(error).__name__}, the log says more", FAILED
 
 
 def service_cli(name: str, build: Callable[[S], App], settings_class: type[S]) -> typer.Typer:
@@ -80,6 +89,8 @@ def service_cli(name: str, build: Callable[[S], App], settings_class: type[S]) -
         done = asyncio.run(_migrate(build, settings))
         typer.echo(f"{name}: {len(done)} migrations applied" if done else f"{name}: the database is up to date")
 
+    if issubclass(settings_class, ServiceSettings):
+        verbs.add(cli, build, settings_class)
     return cli
 
 

@@ -1,19 +1,22 @@
-"""Commands that may be sent again: the first answer to an `Idempotency-Key` is the only one."""
+"""How a command is done: once per `Idempotency-Key`, in one transaction, at an instant of its own."""
 
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from fastapi import Header
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chassis.bodies import Command
+from chassis.conditional import etag
 from chassis.problems import KEY_REUSED, UNAVAILABLE, Problem
-
-Transaction = asyncpg.Connection | PoolConnectionProxy
+from contracts.envelope import Fact
+from contracts.schools import CampaignOpened
+from exactly_once import Connection, OwnTopics, Pool, decision_instant
 
 IdempotencyKey = Annotated[
     str | None,
@@ -51,21 +54,19 @@ class Answer:
         return JSONResponse(self.body, self.status, self.headers)
 
 
+def answer(fact: Fact, status: int = 200, **headers: str) -> Answer:
+    """A fact as it is now, under its revision."""
+    return Answer(status, fact.model_dump(mode="json", exclude_none=True), {"ETag": etag(fact.revision), **headers})
+
+
 def fingerprint(method: str, path: str, body: bytes) -> bytes:
     """SHA-256 of what a command says; the body's JSON in whatever order its members are."""
     said = [method, path, json.loads(body) if body else None]
     return sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 
-def require_compared(compared: bool) -> None:
-    """Raises Problem(UNAVAILABLE) unless the database is known to hold all that was published."""
-    if not compared:
-        detail = "The database is compared with what was published first. Try again in a moment."
-        raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "1"})
-
-
 async def idempotent(
-    tx: Transaction, scope: str, key: str | None, request_sha256: bytes, command: Callable[[], Awaitable[Answer]]
+    tx: Connection, scope: str, key: str | None, request_sha256: bytes, command: Callable[[], Awaitable[Answer]]
 ) -> Answer:
     """Does the command once per (scope, key), in the caller's transaction, and returns the first answer ever after.
 
@@ -86,3 +87,51 @@ async def idempotent(
         await tx.execute(_KEEP, scope, key, request_sha256, answer.status, answer.headers, answer.body)
         await tx.execute(_PURGE)
     return answer
+
+
+Act = Callable[[Connection, CampaignOpened, datetime], Awaitable[Answer]]
+
+
+class Commands:
+    """Does commands against the database of `pool`, while `own` has verified it."""
+
+    def __init__(
+        self, pool: Pool, own: OwnTopics, campaign: Callable[[Connection, str], Awaitable[CampaignOpened]]
+    ) -> None:
+        """`campaign` reads a campaign, locked as a command of this service needs it; it raises Unknown."""
+        self._pool, self._own, self._campaign = pool, own, campaign
+
+    def require_compared(self) -> None:
+        """Raises Problem(UNAVAILABLE) unless the database is known to hold all that was published."""
+        if not self._own.compared:
+            detail = "The database is compared with what was published first. Try again in a moment."
+            raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "1"})
+
+    async def once(
+        self, request: Request, scope: str, key: str | None, command: Callable[[Connection], Awaitable[Answer]]
+    ) -> Response:
+        """Does it in a transaction, and only once for each key of a scope."""
+        self.require_compared()
+        content = fingerprint(request.method, request.url.path, await request.body())
+        async with self._pool.acquire() as tx, tx.transaction():
+            return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()
+
+    async def do(
+        self,
+        request: Request,
+        campaign: str,
+        key: str | None,
+        body: Command,
+        act: Act,
+        lock: Callable[[Connection], Awaitable[object]] | None = None,
+    ) -> Response:
+        """A command to a campaign: `act` is given the campaign and the instant of the decision, taken under `lock`."""
+
+        async def command(tx: Connection) -> Answer:
+            opened = await self._campaign(tx, campaign)
+            body.check_address(campaign=campaign)
+            if lock is not None:
+                await lock(tx)
+            return await act(tx, opened, await decision_instant(tx, body.replayed_at(opened.clock)))
+
+        return await self.once(request, f"campaign {campaign}", key, command)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from fastapi import Depends, Header
 from starlette.responses import Response
 
-from chassis.problems import EXISTS, INVALID, MALFORMED, STALE_REVISION, Problem
+from chassis.problems import INVALID, MALFORMED, Problem
 
 _REVISION: Final = re.compile(r'^"([0-9]{1,18})"$')
 _IF_MATCH: Final = r'^"[0-9]{1,18}"$'
@@ -59,13 +59,6 @@ def if_match_or_new(expected: IfMatch, nothing_yet: OnlyNew) -> int | None:
 
 IfMatchOrNew = Annotated[int | None, Depends(if_match_or_new)]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag that you have: 304 when nothing has changed.")]
-
-
-def require_revision(expected: int | None, current: int) -> None:
-    """Raises Problem when the client expects another revision than the current one; 0 is: nothing yet."""
-    if expected is not None and expected != current:
-        kind = STALE_REVISION if expected else EXISTS
-        raise Problem(kind, "Read it again, then decide.", headers={"ETag": etag(current)}, current=current)
 
 
 def not_modified(if_none_match: str | None, tag: str) -> Response | None:

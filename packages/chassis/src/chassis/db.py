@@ -12,7 +12,7 @@ import structlog
 from asyncpg.connection import Connection
 from asyncpg.pool import PoolAcquireContext
 
-from chassis.stop import CONFIGURATION, Stop
+from exactly_once.errors import OUTAGE, Misconfigured, is_away
 
 log = structlog.get_logger(__name__)
 
@@ -21,27 +21,12 @@ SILENCE: Final = {"idle_in_transaction_session_timeout": "10000", "tcp_user_time
 
 CLOSE_WITHIN: Final = 2.0
 
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
 _REFUSED: Final = {
     asyncpg.InvalidPasswordError: "wrong password, or no such user",
     asyncpg.InvalidAuthorizationSpecificationError: "this user may not connect",
     asyncpg.InvalidCatalogNameError: "there is no such database",
     asyncpg.InsufficientPrivilegeError: "this user may not connect",
 }
-
-
-def unavailable(error: BaseException) -> bool:
-    """Whether the error says that the database is away at the moment, rather than that we asked for nonsense."""
-    closed = isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
-    return isinstance(error, _AWAY) or closed
 
 
 def address(url: str) -> str:
@@ -51,7 +36,7 @@ def address(url: str) -> str:
 
 
 class Pool(asyncpg.Pool):
-    """asyncpg's pool; `await pool` or `async with pool` first waits until PostgreSQL answers, or raises Stop(78)."""
+    """asyncpg's pool; `await pool` or `async with pool` first waits for PostgreSQL, or raises Misconfigured."""
 
     def __init__(self, url: str, *, wait: float, acquire_timeout: float, **options: Any) -> None:
         super().__init__(url, **options)
@@ -73,7 +58,7 @@ class Pool(asyncpg.Pool):
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await super().close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except OUTAGE as error:
             log.warning("the connections to the database are cut off", error=type(error).__name__)
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
@@ -126,7 +111,7 @@ def create_pool(
 
 
 async def wait_for_database(url: str, seconds: float) -> None:
-    """Returns when PostgreSQL accepts the user. Raises Stop(78): at once when it refuses, else after `seconds`."""
+    """Returns when PostgreSQL accepts the user. Raises Misconfigured: at once when it refuses, else after `seconds`."""
     loop = asyncio.get_running_loop()
     deadline, pause, told = loop.time() + seconds, 0.1, False
     while True:
@@ -136,12 +121,12 @@ async def wait_for_database(url: str, seconds: float) -> None:
             return
         except tuple(_REFUSED) as error:
             reason = next(text for kind, text in _REFUSED.items() if isinstance(error, kind))
-            raise Stop(CONFIGURATION, f"database {address(url)}: {reason}") from error
-        except _AWAY as error:
+            raise Misconfigured(f"database {address(url)}: {reason}") from error
+        except OUTAGE as error:
+            if not is_away(error):
+                raise
             if loop.time() + pause > deadline:
-                raise Stop(
-                    CONFIGURATION, f"database {address(url)}: {_why_away(error)}, waited {seconds:g} s"
-                ) from error
+                raise Misconfigured(f"database {address(url)}: {_why_away(error)}, waited {seconds:g} s") from error
             if not told:
                 log.info("waiting for the database", database=address(url), reason=_why_away(error))
             told = True
@@ -155,30 +140,3 @@ def _why_away(error: BaseException) -> str:
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return "too many connections"
     return "starting or stopping" if isinstance(error, asyncpg.PostgresError) else "no server answers"
-
-
-class Probe:
-    """Component: asks the database every `every` seconds whether it is there, for `/health/ready`."""
-
-    name = "database"
-
-    def __init__(self, pool: asyncpg.Pool, *, every: float = 1.0) -> None:
-        self._pool, self._every = pool, every
-        self._problem: str | None = None
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(2.0):
-                    await self._pool.fetchval("SELECT 1")
-                self._problem = None
-            except Exception as error:
-                if self._problem is None:
-                    log.warning("database is away", error=type(error).__name__)
-                self._problem = "the database does not answer"
-            await asyncio.sleep(self._every)
-
-    def problems(self) -> list[str]:
-        """What keeps the service from working."""
-        return [self._problem] if self._problem else []

@@ -13,16 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis import answers, metrics
-from chassis.conditional import IfMatch, IfMatchOrNew, IfNoneMatch, etag, if_match, not_modified, require_revision
-from chassis.guard import Guard
 from chassis.health import Component, Health, Readiness
-from chassis.openapi import problems, truthful
+from chassis.middleware import Middleware
+from chassis.openapi import truthful
 from chassis.problems import Problem
-
-__all__ = [
-    "IfMatch", "IfMatchOrNew", "IfNoneMatch", "Problem", "create_app", "etag", "if_match", "not_modified", "problems",
-    "require_revision",
-]  # fmt: skip
+from chassis.refusal import Refused, Stale, Taken, Unknown
 
 MAX_BODY: Final = 1_048_576
 
@@ -51,8 +46,10 @@ def create_app(
     app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None, redirect_slashes=False, **fastapi)
     app.state.health, app.state.stopping = Health(components), asyncio.Event()
     seconds, own = metrics.http_seconds()
-    app.add_middleware(Guard, max_body=max_body, stopping=app.state.stopping, seconds=seconds)
+    app.add_middleware(Middleware, max_body=max_body, stopping=app.state.stopping, seconds=seconds)
     app.add_exception_handler(Problem, answers.on_problem)
+    for refusal in (Refused, Unknown, Taken, Stale):
+        app.add_exception_handler(refusal, answers.on_refusal)
     app.add_exception_handler(HTTPException, answers.on_http_exception)
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     _health(app, [registry or metrics.new_registry(), own])

@@ -11,13 +11,13 @@ import asyncpg
 import structlog
 
 from chassis.db import wait_for_database
-from chassis.stop import CONFIGURATION, Stop
+from exactly_once.errors import Misconfigured
 
 log = structlog.get_logger(__name__)
 
 _NAME: Final = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 _LOCK: Final = 0x6A62_6D69_6772  # one migration at a time per database
-_LEDGER: Final = """
+_SCHEMA_HISTORY: Final = """
 CREATE SCHEMA IF NOT EXISTS chassis;
 CREATE TABLE IF NOT EXISTS chassis.schema_migration (
     source text NOT NULL, number integer NOT NULL, name text NOT NULL, sha256 text NOT NULL,
@@ -53,11 +53,8 @@ class Migration:
         return f"{self.source}/{self.number:04d}_{self.name}.sql"
 
 
-class MigrationError(Stop):
+class MigrationError(Misconfigured):
     """The migrations cannot be applied; nothing of the one that failed is."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__(CONFIGURATION, line)
 
 
 def read(source: Source) -> list[Migration]:
@@ -81,14 +78,14 @@ async def migrate(dsn: str, sources: Sequence[Source], *, wait: float = 30.0) ->
     """Applies what is new, in the order of the sources, and returns its names. Two processes may do so at once.
 
     `dsn` is the owner's; what the runtime role may do with its tables is the database's default privileges and the
-    migrations' own matter. Raises MigrationError, and Stop(78) without a database.
+    migrations' own matter. Raises MigrationError, and Misconfigured without a database.
     """
     files = [migration for source in sources for migration in read(source)]
     await wait_for_database(dsn, wait)
     connection = await asyncpg.connect(dsn, timeout=10.0, server_settings={"application_name": "migrate"})
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await connection.execute(_LEDGER)
+        await connection.execute(_SCHEMA_HISTORY)
         new = _new(files, await connection.fetch(_READ), {source.name for source in sources})
         for migration in new:
             await _apply(connection, migration)
@@ -136,7 +133,7 @@ async def pending(pool: asyncpg.Pool, sources: Sequence[Source]) -> list[str]:
 
 
 async def require(pool: asyncpg.Pool, sources: Sequence[Source], service: str) -> None:
-    """Raises Stop(78) when migrations are pending."""
+    """Raises Misconfigured when migrations are pending."""
     if missing := await pending(pool, sources):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise Stop(CONFIGURATION, f"database is not migrated: {missing[0]}{more}; run `python -m {service} migrate`")
+        raise Misconfigured(f"database is not migrated: {missing[0]}{more}; run `python -m {service} migrate`")

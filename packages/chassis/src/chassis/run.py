@@ -16,14 +16,14 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from chassis.db import Pool, Probe
+from chassis.db import Pool
 from chassis.health import Component, Health
 from chassis.logging import mask
 from chassis.migrate import Source
-from chassis.settings import ServiceSettings
-from chassis.stop import CONFIGURATION, FAILED, VERDICT, Stop, as_stop
-
-__all__ = ["CONFIGURATION", "FAILED", "VERDICT", "App", "Component", "HttpServer", "Role", "Stop", "supervise"]
+from chassis.probes import DatabaseProbe
+from chassis.settings import ProcessSettings
+from exactly_once import OwnTopics, Subscription
+from exactly_once.errors import FAILED, Misconfigured, Stop
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +35,17 @@ ROLES: Final[tuple[Role, ...]] = ("api", "worker", "relay")
 class App:
     """The parts of a service. `async with app:` opens its pools (waiting for the database) and closes them.
 
-    `registry` has the components' metrics: a process without the API shows them too.
+    `registry` has the components' metrics: a process without the API shows them too. For the verbs about dead letters:
+    `subscriptions` are what its worker applies, `own` compares what it publishes.
     """
 
-    settings: ServiceSettings
+    settings: ProcessSettings
     components: Mapping[Role, Sequence[Component]]
     migrations: Sequence[Source] = ()
     pools: Sequence[Pool] = ()
     registry: CollectorRegistry | None = None
+    subscriptions: Sequence[Subscription] = ()
+    own: OwnTopics | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
 
     @property
@@ -53,7 +56,7 @@ class App:
     def of(self, roles: Sequence[Role]) -> list[Component]:
         """What a process with these roles runs."""
         wanted = dict.fromkeys(c for role in roles for c in self.components.get(role, ()))  # each once
-        return [*wanted, *(Probe(pool) for pool in self.pools)]
+        return [*wanted, *(DatabaseProbe(pool) for pool in self.pools)]
 
     async def __aenter__(self) -> Self:
         for pool in self.pools:
@@ -90,7 +93,7 @@ class HttpServer:
         )  # fmt: skip
 
     async def run(self) -> None:
-        """Until cancelled. Raises Stop(78) when the address cannot be had."""
+        """Until cancelled. Raises Misconfigured when the address cannot be had."""
         listening = self._listen()
         self.port = listening.getsockname()[1]
         serving = asyncio.create_task(self._server.serve(sockets=[listening]), name="uvicorn")
@@ -119,7 +122,7 @@ class HttpServer:
             listening.setblocking(False)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
-            raise Stop(CONFIGURATION, f"cannot listen on {self.host} port {self.port}: {reason}") from error
+            raise Misconfigured(f"cannot listen on {self.host} port {self.port}: {reason}") from error
         return listening
 
 
@@ -184,7 +187,7 @@ async def _stop(tasks: Mapping[asyncio.Task[None], Component], grace: float) -> 
             await asyncio.wait(some, timeout=max(0.0, deadline - loop.time()))
     for task in tasks:
         error = task.exception() if task.done() and not task.cancelled() else None
-        if error is not None and as_stop(error) is None:
+        if error is not None and not isinstance(error, Stop):
             log.error("component failed", component=task.get_name(), exc_info=error)
     return sorted(task.get_name() for task in tasks if not task.done())
 
@@ -199,6 +202,6 @@ def _end(task: asyncio.Task[None], service: str) -> tuple[int, str]:
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
     if error is None:
         return FAILED, f"{service}: {task.get_name()} ended by itself"
-    if stop := as_stop(error):
-        return stop.exit_code, mask(f"{service}: {stop.line}")
+    if isinstance(error, Stop):
+        return error.exit_code, mask(f"{service}: {error}")
     return FAILED, f"{service}: {task.get_name()} failed: {type(error).__name__}, the log says more"

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from chassis.stop import CONFIGURATION, Stop
+from exactly_once import KafkaSettings
+from exactly_once.errors import Misconfigured
 
 SECRETS_DIR: Final = Path("/run/secrets")
 
@@ -26,8 +27,8 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs. A service's own class sets `env_prefix` and adds its knobs.
+class ProcessSettings(BaseSettings):
+    """What every process needs. A service's own class sets `env_prefix` and adds its knobs.
 
     A value comes from the environment (`REPORTING_HTTP_PORT`) or from a file of that name in lower case under
     `/run/secrets`; the environment wins.
@@ -60,18 +61,17 @@ class ServiceSettings(BaseSettings):
         return (self.migration_database_url or self.database_url).get_secret_value()
 
 
-class ConfigurationError(Stop):
-    """The settings are wrong; `line` has a line for each problem and no values."""
+class ServiceSettings(ProcessSettings, KafkaSettings):
+    """What every service that reads and writes topics needs."""
 
-    def __init__(self, line: str) -> None:
-        super().__init__(CONFIGURATION, line)
+    model_config = SettingsConfigDict(populate_by_name=True)
 
 
 S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S], secrets_dir: Path = SECRETS_DIR) -> S:
-    """Reads the settings. Raises ConfigurationError, which names each wrong environment variable."""
+    """Reads the settings. Raises Misconfigured, which names each wrong environment variable."""
     try:
         if secrets_dir.is_dir():
             return settings(_secrets_dir=secrets_dir)
@@ -82,9 +82,9 @@ def load(settings: type[S], secrets_dir: Path = SECRETS_DIR) -> S:
             f" {'is missing' if e['type'] == 'missing' else 'is wrong: ' + e['msg'].removeprefix('Value error, ')}"
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         }
-        raise ConfigurationError("\n".join(sorted(problems))) from None
+        raise Misconfigured("\n".join(sorted(problems))) from None
     except SettingsError as error:
-        raise ConfigurationError(str(error)) from None
+        raise Misconfigured(str(error)) from None
 
 
 def _variable(settings: type[BaseSettings], name: str) -> str:

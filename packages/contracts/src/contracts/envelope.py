@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol, Self
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
@@ -47,6 +47,15 @@ class Event(BaseModel):
         raise NotImplementedError
 
 
+class HasRevision(Protocol):
+    """What has revisions, as it is now. Revision 0: nothing was published yet."""
+
+    @property
+    def revision(self) -> int: ...
+    @property
+    def known_at(self) -> datetime | None: ...
+
+
 class Fact(Event):
     """The aggregate's whole state after the event. The highest revision wins, so order and repeats change nothing."""
 
@@ -54,6 +63,15 @@ class Fact(Event):
     campaign: Campaign
     revision: Revision
     known_at: Instant
+
+    @classmethod
+    def next(cls, last: HasRevision | None, now: datetime, **state: Any) -> Self:
+        """The aggregate's revision after `last` (None: the first), decided at `now`. Raises ValidationError."""
+        return cls(
+            revision=last.revision + 1 if last else 1,
+            known_at=next_known_at(now, last.known_at if last else None),
+            **state,
+        )
 
     @property
     def event_id(self) -> str:
@@ -65,10 +83,10 @@ class Fact(Event):
         """When the owner decided."""
         return self.known_at
 
-    def says_the_same_as(self, other: "Fact") -> bool:
+    def says_the_same_as(self, other: "Fact | None") -> bool:
         """Whether both say the same, whichever revision they are and whenever it was decided."""
         said_when = {"revision", "known_at"}
-        return self.model_dump(exclude=said_when) == other.model_dump(exclude=said_when)
+        return other is not None and self.model_dump(exclude=said_when) == other.model_dump(exclude=said_when)
 
 
 def next_known_at(now: datetime, last: datetime | None) -> datetime:
@@ -104,8 +122,13 @@ def headers_for(event: Event, source: str, value: bytes) -> list[tuple[str, byte
         ("ce_subject", event.subject.encode()),
         ("ce_time", event.time.astimezone(UTC).isoformat().encode()),
         ("content-type", b"application/json"),
-        (CONTENT_HASH_HEADER, sha256(value).hexdigest().encode()),
+        (CONTENT_HASH_HEADER, content_sha256(value).hex().encode()),
     ]
+
+
+def content_sha256(value: bytes) -> bytes:
+    """What tells whether two records of one revision say the same to the byte: the SHA-256 of a record's value."""
+    return sha256(value).digest()
 
 
 def header(headers: Headers, name: str) -> bytes | None:

@@ -1,19 +1,42 @@
 """`schools`: the campaign itself and the schools it goes to."""
 
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from contracts.days import day_of, is_zone
 from contracts.envelope import Fact
 from contracts.types import Day, Flag, Kind, Label, Npsn, Regency
 
 Clock = Literal["live", "replay"]
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("must be an IANA time zone, as Asia/Jakarta")
+    return name
+
+
 Zone = Annotated[
     str,
     StringConstraints(max_length=64, pattern=r"^[A-Za-z]([0-9]{0,2}[A-Za-z/_+-])*[0-9]{0,2}$"),
+    AfterValidator(_zone),
     Field(description="IANA time zone in which days are counted, as `Asia/Jakarta`."),
 ]
 SchoolKind = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}$"), Field(description="SMA, SMK, MA, SLB, …")]
+
+
+def group_of(npsn: str) -> str:
+    """The group in which a school's persons count."""
+    return f"npsn:{npsn}"
+
+
+def npsn_of(group: str) -> str | None:
+    """The school whose group it is; None outside schools."""
+    prefix, _, npsn = group.partition(":")
+    return npsn if prefix == "npsn" else None
 
 
 class CampaignOpened(Fact):
@@ -34,6 +57,10 @@ class CampaignOpened(Fact):
         """The campaign."""
         return self.campaign
 
+    def day_of(self, instant: datetime) -> date:
+        """The day of an instant where the campaign is."""
+        return day_of(instant, ZoneInfo(self.zone))
+
 
 class SchoolListed(Fact):
     """A school that the campaign goes to."""
@@ -53,3 +80,8 @@ class SchoolListed(Fact):
     def subject(self) -> str:
         """The school."""
         return self.npsn
+
+    @property
+    def group(self) -> str:
+        """Where its persons count."""
+        return group_of(self.npsn)

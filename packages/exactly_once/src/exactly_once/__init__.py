@@ -5,9 +5,9 @@ from pathlib import Path
 from exactly_once.consumer import Consumer, Handler, Subscription
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.errors import Misconfigured, Verdict
+from exactly_once.facts import FactTable
 from exactly_once.outbox import publish
 from exactly_once.own_topics import OwnTopics
-from exactly_once.probe import KafkaProbe
 from exactly_once.promise import decision_instant
 from exactly_once.records import Batch, Connection, Pool, Received
 from exactly_once.relay import Relay
@@ -18,8 +18,8 @@ __all__ = [
     "Connection",
     "Consumer",
     "DeadLetters",
+    "FactTable",
     "Handler",
-    "KafkaProbe",
     "KafkaSettings",
     "Misconfigured",
     "OwnTopics",

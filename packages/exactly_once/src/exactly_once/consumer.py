@@ -6,16 +6,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import asyncpg
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import flood, guard, position
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import Flood, Verdict, in_a_line, is_of_the_world
+from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line, is_of_the_world
 from exactly_once.expected import Expected, Run, went_back
 from exactly_once.flood import FloodLimit
 from exactly_once.log import Log
@@ -31,6 +29,7 @@ __all__ = ["Consumer", "Handler", "Subscription"]
 
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+BATCH_WAIT_MS: Final = 10  # an empty poll waits
 
 
 class Consumer:
@@ -58,12 +57,12 @@ class Consumer:
         self._decoders = {found.topic.name: decoder(found.topic) for found in subscriptions}
         self._compacted = frozenset(found.topic.name for found in subscriptions if found.topic.compacted)
         self._dead_letters = DeadLetters(settings.dead_letter_key.get_secret_value(), self._prefix)
-        self._flood = FloodLimit(settings.flood_window, settings.flood_limit, settings.flood_in_a_row)
+        self._flood = FloodLimit()
         self._metrics = metrics
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
         self._expected = Expected(self._prefix, self._compacted)
         self._passed: dict[Partition, int] = {}
-        self._stall = Stall(settings.stall_limit)
+        self._stall = Stall(settings.tuning.stall_limit)
         self._in_hand = False
         self._failures = 0
         self._trouble: str | None = "not started"
@@ -82,12 +81,12 @@ class Consumer:
             *(self._prefix + name for name in self._handlers),
             group_id=self._prefix + group,
             batch=True,
-            max_records=settings.max_records,
-            batch_timeout_ms=settings.batch_wait_ms,
+            max_records=settings.tuning.max_records,
+            batch_timeout_ms=BATCH_WAIT_MS,
             auto_offset_reset="none",
             ack_policy=AckPolicy.MANUAL,
-            session_timeout_ms=settings.session_timeout_ms,
-            heartbeat_interval_ms=settings.session_timeout_ms // 4,
+            session_timeout_ms=settings.tuning.session_timeout_ms,
+            heartbeat_interval_ms=settings.tuning.session_timeout_ms // 4,
             listener=_Assignment(self),
             parser=_as_it_came,
             decoder=_the_records,
@@ -113,20 +112,20 @@ class Consumer:
                     stack.push_async_callback(self._broker.stop)
                     await self._broker.start()
                     return stack.pop_all()
-            except (OSError, TimeoutError, KafkaError) as error:
+            except OUTAGE as error:
                 self._trouble = f"waiting for the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(RETRY_AFTER)
 
     async def _watch(self) -> None:
         while True:
-            done, _ = await asyncio.wait([self._failed], timeout=self._settings.guard_interval)
+            done, _ = await asyncio.wait([self._failed], timeout=self._settings.tuning.guard_interval)
             if done:
                 self._failed.result()
             try:
                 await self._look()
                 self._blind = None
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except OUTAGE as error:
                 self._blind = f"the position guard cannot look: {in_a_line(error)}"
                 logger.warning(self._blind)
 
@@ -194,15 +193,15 @@ class Consumer:
                     positions = await position.load(connection, wanted)
                     self._passed = await flood.passes(connection)
                 break
-            except Verdict as verdict:
-                self._fail(verdict)
+            except Stop as order:
+                self._fail(order)
                 return
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except OUTAGE as error:
                 self._trouble = f"waiting for the database or the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
         if self._own is not None and went_back(expected, positions):
-            self._own.doubt()  # an older database
+            self._own.invalidate()  # an older database
         self._expected.read_back(positions)
         consumer = self._subscriber.consumer
         assigned = self._assigned()
@@ -223,8 +222,8 @@ class Consumer:
         except Flood as verdict:
             await self._remember(verdict)
             self._fail(verdict)
-        except Verdict as verdict:
-            self._fail(verdict)
+        except Stop as order:
+            self._fail(order)
         except Exception as error:
             if self._failed.done():
                 return
@@ -322,13 +321,13 @@ class Consumer:
         try:
             async with self._pool.acquire() as connection:
                 await flood.remember(connection, verdict)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except OUTAGE as error:
             logger.warning("the verdict could not be kept for the next start: %s", in_a_line(error))
 
-    def _fail(self, verdict: Verdict) -> None:
-        self._trouble = str(verdict)
+    def _fail(self, order: Stop) -> None:
+        self._trouble = str(order)
         if not self._failed.done():
-            self._failed.set_exception(verdict)
+            self._failed.set_exception(order)
 
     def _assigned(self) -> set[Partition]:
         consumer = self._subscriber.consumer

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 from cryptography.fernet import Fernet
 
 from contracts.topics import Topic
-from exactly_once.errors import in_a_line, is_of_the_world
+from exactly_once.errors import Absent, in_a_line, is_of_the_world
 from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
 
 Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
@@ -99,14 +99,14 @@ class DeadLetters:
         return {row["topic"]: row["n"] for row in rows}
 
     async def get(self, tx: Connection, letter_id: int) -> DeadLetter:
-        """One of them. Raises LookupError."""
+        """One of them. Raises Absent."""
         row = await tx.fetchrow(f"SELECT {COLUMNS} FROM exactly_once.dead_letter WHERE id = $1", letter_id)  # noqa: S608
         if row is None:
-            raise LookupError(f"there is no dead letter {letter_id}")
+            raise Absent(f"there is no dead letter {letter_id}")
         return DeadLetter(**row)
 
     async def record(self, tx: Connection, letter_id: int) -> Record:
-        """The record itself, decrypted: it may hold personal data. Raises LookupError."""
+        """The record itself, decrypted: it may hold personal data. Raises Absent."""
         row = await tx.fetchrow(
             """
             SELECT topic, partition, "offset", logged_at, sealed
@@ -115,7 +115,7 @@ class DeadLetters:
             letter_id,
         )
         if row is None:
-            raise LookupError(f"there is no dead letter {letter_id}")
+            raise Absent(f"there is no dead letter {letter_id}")
         return _record(
             row["topic"], row["partition"], row["offset"], row["logged_at"], self._fernet.decrypt(row["sealed"])
         )
@@ -123,11 +123,11 @@ class DeadLetters:
     async def replay(self, tx: Connection, letter_id: int, subscriptions: Sequence[Subscription]) -> DeadLetter:
         """Hands the record to the same code again; it stays a dead letter, with the reason of today, if still bad.
 
-        Raises LookupError when there is none waiting under this id.
+        Raises Absent when there is none waiting under this id.
         """
         record = await self.record(tx, letter_id)
         if (await self.get(tx, letter_id)).status != "waiting":
-            raise LookupError(f"dead letter {letter_id} is closed already")
+            raise Absent(f"dead letter {letter_id} is closed already")
         subscription = next(found for found in subscriptions if found.topic.name == record.topic)
         try:
             batch = Batch([Received(decoder(subscription.topic)(record), record)])
@@ -152,10 +152,10 @@ class DeadLetters:
         return await self.get(tx, letter_id)
 
     async def discard(self, tx: Connection, letter_id: int, reason: str) -> DeadLetter:
-        """Closes a dead letter for good: a person decided so. Raises LookupError."""
+        """Closes a dead letter for good: a person decided so. Raises Absent."""
         letter = await self.get(tx, letter_id)
         if letter.status != "waiting":
-            raise LookupError(f"dead letter {letter_id} is closed already")
+            raise Absent(f"dead letter {letter_id} is closed already")
         await self._close(tx, letter_id, "discarded", reason)
         return await self.get(tx, letter_id)
 

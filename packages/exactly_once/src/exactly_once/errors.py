@@ -1,34 +1,51 @@
 """What stops a process, what begins a batch again, and what makes a record bad: told apart here."""
 
+from typing import Final
+
 import asyncpg
 from aiokafka.errors import KafkaError
 
+FAILED: Final = 1
+VERDICT: Final = 70
+CONFIGURATION: Final = 78
 
-class StopError(Exception):
-    """Ends the process with `exit_code`; `line` tells a person what is wrong and what to do."""
+# What a call to the broker or the database may raise for reasons of its own: wait, and call again.
+OUTAGE: Final = (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DATABASE_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
 
-    exit_code = 1
 
-    @property
-    def line(self) -> str:
-        """One line, without personal data."""
-        return str(self)
+class Stop(Exception):
+    """Ends the process in good order with `exit_code`; its text, lines without personal data, says why."""
+
+    exit_code = FAILED
 
 
-class Verdict(StopError):
+class Verdict(Stop):
     """The log and the database contradict each other, or a flood of bad records came: a person must decide."""
 
-    exit_code = 70
+    exit_code = VERDICT
 
 
 class Flood(Verdict):
     """So many bad records that only a person can judge."""
 
 
-class Misconfigured(StopError):
+class Misconfigured(Stop):
     """The process cannot work in the world it was started in."""
 
-    exit_code = 78
+    exit_code = CONFIGURATION
+
+
+class Absent(Stop, LookupError):
+    """What a person asked for by its id is not there."""
 
 
 class Gap(Exception):
@@ -39,13 +56,18 @@ class Fenced(Exception):
     """Another owner of a partition moved its position first: nothing of this batch may be committed."""
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the error says that the database is away at the moment, rather than that it was asked for nonsense."""
+    return isinstance(error, _DATABASE_AWAY) or (isinstance(error, asyncpg.InterfaceError) and "clos" in str(error))
+
+
 def is_of_the_world(error: Exception) -> bool:
     """Trouble that no single record has made: the batch is begun again, for as long as it takes."""
     if isinstance(error, asyncpg.PostgresError):
         return not (error.sqlstate or "").startswith(("22", "23"))
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)
-    return isinstance(error, Fenced | Gap | Verdict | OSError | TimeoutError | KafkaError | MemoryError)
+    return isinstance(error, (*OUTAGE, Fenced, Gap, Stop, MemoryError))
 
 
 def in_a_line(error: BaseException) -> str:

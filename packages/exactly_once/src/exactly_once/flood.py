@@ -11,7 +11,7 @@ from exactly_once.records import Connection, Fault
 class FloodLimit:
     """Counts the bad records among the last `window` and in a row. Nothing is counted before its batch is committed."""
 
-    def __init__(self, window: int, limit: int, in_a_row: int) -> None:
+    def __init__(self, window: int = 1000, limit: int = 50, in_a_row: int = 20) -> None:
         self._window = window
         self._limit = limit
         self._in_a_row = in_a_row

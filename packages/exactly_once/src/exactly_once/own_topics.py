@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import asyncpg
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from contracts.envelope import Fact
 from contracts.topics import Topic
-from exactly_once.errors import Verdict, in_a_line
+from exactly_once.errors import OUTAGE, Verdict, in_a_line
+from exactly_once.facts import FactTable
 from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
@@ -30,20 +30,18 @@ class OwnTopics:
     """Component: compares the topics that a service alone writes with its database, before anything is decided.
 
     Again whenever the database has been away, since it may have come back as another: a backup, a standby; and when
-    fewer events have been written than before. `kept` is where each aggregate's revisions are: table and id column.
+    fewer events have been written than before. `tables` have every revision of what the service publishes.
     """
 
     name = "own topics"
 
-    def __init__(
-        self, settings: KafkaSettings, pool: Pool, topics: Sequence[Topic], kept: Mapping[str, tuple[str, str]]
-    ) -> None:
+    def __init__(self, settings: KafkaSettings, pool: Pool, tables: Sequence[FactTable[Any]]) -> None:
         self._settings = settings
         self._pool = pool
-        self._kept = kept
-        self._known = asyncio.Event()
-        self._doubted = asyncio.Event()
-        self.topics = list(topics)
+        self._table_of = {model: table for table in tables for model in table.models}
+        self._verified = asyncio.Event()
+        self._invalidated = asyncio.Event()
+        self.topics = list(dict.fromkeys(topic for table in tables for topic in table.topics))
 
     def problems(self) -> list[str]:
         """What keeps it from being ready."""
@@ -52,16 +50,16 @@ class OwnTopics:
     @property
     def compared(self) -> bool:
         """Whether the database, as it is there now, knows all that its topics say."""
-        return self._known.is_set()
+        return self._verified.is_set()
 
     async def wait(self) -> None:
         """Returns once that is so."""
-        await self._known.wait()
+        await self._verified.wait()
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """Somebody saw that the database went back: compares again."""
-        self._known.clear()
-        self._doubted.set()
+        self._verified.clear()
+        self._invalidated.set()
 
     async def run(self) -> None:
         """Until cancelled. Raises Misconfigured at the start, and Verdict when a topic tells of an unknown revision.
@@ -73,25 +71,25 @@ class OwnTopics:
         while True:
             try:
                 async with self._pool.acquire() as connection:
-                    self._doubted.clear()  # who doubts while it compares has seen a newer state than it has
+                    self._invalidated.clear()  # who invalidates while it compares has seen a newer state than it has
                     written = await self._written(connection)
                     await self.compare(connection)
-                    await self._vouch(connection, written)
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    await self._verify(connection, written)
+            except OUTAGE as error:
                 logger.warning("the own topics cannot be compared yet: %s", in_a_line(error))
                 await asyncio.sleep(AGAIN_AFTER)
             finally:
-                self._known.clear()
+                self._verified.clear()
 
-    async def _vouch(self, connection: Connection, written: int) -> None:
-        """Until this connection ends, which it does when the server does, somebody doubts, or events are gone."""
+    async def _verify(self, connection: Connection, written: int) -> None:
+        """Until this connection ends (it does when the server does), somebody invalidates it, or events are gone."""
         connection.add_termination_listener(self._lost)
         try:
-            while (now := await self._written(connection)) >= written and not self._doubted.is_set():
+            while (now := await self._written(connection)) >= written and not self._invalidated.is_set():
                 written = now
-                self._known.set()
+                self._verified.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doubted.wait(), AGAIN_AFTER)
+                    await asyncio.wait_for(self._invalidated.wait(), AGAIN_AFTER)
         finally:
             connection.remove_termination_listener(self._lost)
 
@@ -102,7 +100,7 @@ class OwnTopics:
         return found
 
     def _lost(self, _connection: object) -> None:
-        self.doubt()
+        self.invalidate()
 
     async def compare(self, connection: Connection) -> None:
         """Looks up the end of each topic. Raises Verdict, TimeoutError, OSError and the clients' errors."""
@@ -123,23 +121,8 @@ class OwnTopics:
                 event: Fact = decode(record)
             except Undecodable:
                 continue  # not of our making: whoever reads it sets it aside
-            if not await self.knows(connection, event):
+            if not await self._table_of[type(event)].knows(connection, event):
                 raise Verdict(
                     f"{topic.name}/{place[1]} tells at {record.offset} of a revision that this database does not "
                     "know: was it restored from a backup? Nothing is decided until that is clear"
                 )
-
-    async def knows(self, tx: Connection, event: Fact) -> bool:
-        """Whether the database has this revision of this aggregate."""
-        table, column = self._kept[event.aggregate]
-        found: bool = await tx.fetchval(
-            f"""
-            SELECT EXISTS (SELECT FROM {table}
-                            WHERE campaign = $1 AND {column} = $2::text::{"uuid" if column.endswith("_id") else "text"}
-                              AND revision = $3)
-            """,  # noqa: S608
-            event.campaign,
-            event.subject,
-            event.revision,
-        )
-        return found

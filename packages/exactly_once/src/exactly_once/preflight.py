@@ -33,7 +33,7 @@ async def preflight(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
     client_log.addHandler(heard)
     wrong = "no answer"
     try:
-        async with asyncio.timeout(settings.preflight_deadline):
+        async with asyncio.timeout(settings.tuning.preflight_deadline):
             while True:
                 try:
                     lines = await differences(settings, topics)

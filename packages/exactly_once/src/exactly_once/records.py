@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 import asyncpg
 from pydantic import ValidationError
 
+from contracts.envelope import content_sha256
+
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
     from asyncpg.pool import PoolConnectionProxy
@@ -45,6 +47,11 @@ class Received(Generic[E]):
     def __init__(self, event: E, record: Record) -> None:
         self.event = event
         self.record = record
+
+    @property
+    def content_sha256(self) -> bytes:
+        """The hash of the record's value; made anew, since the header of that name may be missing or lie."""
+        return content_sha256(self.record.value or b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.envelope import encode
 from contracts.progress import ProgressMade
 from contracts.topics import PROGRESS
+from exactly_once.errors import OUTAGE
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.outbox import CHANNEL
@@ -66,7 +66,7 @@ class Relay:
                     connection = await self._connect(stack)
                     await self._wait_for_lock(connection)
                     await self._lead(connection, stack)
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except OUTAGE as error:
                 self._trouble = f"publishing is interrupted: {type(error).__name__}"
                 logger.warning(self._trouble)
             finally:
@@ -81,7 +81,7 @@ class Relay:
             command_timeout=30,
             server_settings={
                 "application_name": f"{self._source}-relay",
-                "idle_session_timeout": str(int(self._settings.relay_idle_limit * 1000)),
+                "idle_session_timeout": str(int(self._settings.tuning.relay_idle_limit * 1000)),
             },
         )
         stack.push_async_callback(self._close, connection)
@@ -91,7 +91,7 @@ class Relay:
         """Closes, or cuts a connection off that no longer answers."""
         try:
             await connection.close(timeout=2)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except OUTAGE:
             connection.terminate()
 
     async def _end(self, producer: AIOKafkaProducer) -> None:
@@ -104,7 +104,7 @@ class Relay:
     async def _wait_for_lock(self, connection: "asyncpg.Connection[Row]") -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             self._trouble = None
-            await asyncio.sleep(self._settings.relay_poll)
+            await asyncio.sleep(self._settings.tuning.relay_poll)
 
     async def _lead(self, connection: "asyncpg.Connection[Row]", stack: AsyncExitStack) -> None:
         """Publishes until something fails. A new producer each time: a failed one may be out of sequence for ever."""
@@ -119,7 +119,7 @@ class Relay:
             metadata_max_age_ms=10_000,
         )
         stack.push_async_callback(self._end, producer)
-        await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.send_timeout))
+        await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.tuning.send_timeout))
         ends = await self._awake(connection, self._ends(producer))
         self._metrics.leads.set(1)
         self._failures, self._trouble = 0, None
@@ -127,18 +127,18 @@ class Relay:
         clock = asyncio.get_running_loop().time
         while True:
             told.clear()
-            due = clock() - said >= self._settings.progress_interval
+            due = clock() - said >= self._settings.tuning.progress_interval
             through = await known_through(connection) if due else None
             rows = await connection.fetch(
                 "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
-                self._settings.relay_batch,
+                self._settings.tuning.relay_batch,
             )
             if rows:
                 ends |= await self._awake(connection, self._publish(producer, rows))
                 await connection.execute(
                     "DELETE FROM exactly_once.outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
                 )
-            if len(rows) < self._settings.relay_batch:
+            if len(rows) < self._settings.tuning.relay_batch:
                 if through is not None:
                     ends = await self._awake(connection, self._ends(producer, ends))
                     await self._awake(connection, self._say_progress(producer, through, ends))
@@ -149,7 +149,7 @@ class Relay:
         """Waits for the broker, and asks the connection something meanwhile: its silence would lose the lock."""
         working = asyncio.ensure_future(work)
         try:
-            while not (await asyncio.wait([working], timeout=self._settings.relay_idle_limit / 4))[0]:
+            while not (await asyncio.wait([working], timeout=self._settings.tuning.relay_idle_limit / 4))[0]:
                 await connection.execute("SELECT 1")
             return working.result()
         finally:
@@ -158,7 +158,7 @@ class Relay:
     async def _wait(self, told: asyncio.Event) -> None:
         """Until the database says that there is more; that is a hint which may be missed, so not for long."""
         try:
-            await asyncio.wait_for(told.wait(), self._settings.relay_poll)
+            await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
         except TimeoutError:
             return
 
@@ -187,7 +187,7 @@ class Relay:
             by_partition[row["topic"], self._partition(row["key"], partitions, partitions)].append(row)
         sent = [(place, await self._send(producer, place, part)) for place, part in by_partition.items()]
         ends: dict[Partition, int] = {}
-        async with asyncio.timeout(self._settings.send_timeout):
+        async with asyncio.timeout(self._settings.tuning.send_timeout):
             for place, batches in sent:
                 for count, acknowledged in batches:
                     ends[place] = (await acknowledged).offset + count
@@ -210,7 +210,7 @@ class Relay:
                     break
                 count += 1
             topic = self._settings.topic_prefix + place[0]
-            async with asyncio.timeout(self._settings.send_timeout):
+            async with asyncio.timeout(self._settings.tuning.send_timeout):
                 batches.append((count, await producer.send_batch(batch, topic, partition=place[1])))
             remaining = remaining[count:]
         return batches
@@ -218,7 +218,7 @@ class Relay:
     async def _say_progress(self, producer: AIOKafkaProducer, through: datetime, ends: dict[Partition, int]) -> None:
         """Tells readers that each partition holds, before these offsets, all that was known until `through`."""
         topic = self._settings.topic_prefix + PROGRESS.name
-        async with asyncio.timeout(self._settings.send_timeout):
+        async with asyncio.timeout(self._settings.tuning.send_timeout):
             sent = []
             # The highest first: a reader hears of a new partition before the others say that all is complete.
             for (name, partition), end in sorted(ends.items(), reverse=True):

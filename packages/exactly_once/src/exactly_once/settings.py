@@ -1,5 +1,6 @@
 """What a service must know about Kafka; mixed into each service's own settings."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from cryptography.fernet import Fernet
@@ -14,8 +15,24 @@ def _fernet_key(key: SecretStr) -> SecretStr:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Measured constants, no knobs: only a test, which is impatient, sets others. In seconds unless it says ms."""
+
+    preflight_deadline: float = 30  # a start without Kafka gives up
+    max_records: int = 5000  # a batch
+    session_timeout_ms: int = 6000  # a silent owner loses its partitions
+    guard_interval: float = 10  # between two looks of the position guard
+    stall_limit: float = 60  # a partition that stands still is told of
+    relay_batch: int = 2000  # outbox rows published at once
+    relay_poll: float = 0.5  # the relay looks without being notified
+    relay_idle_limit: float = 8  # a frozen relay loses its lock
+    progress_interval: float = 1  # between two `progress` events
+    send_timeout: float = 20  # the result of a send counts as unknown
+
+
 class KafkaSettings(BaseModel):
-    """Knobs of consumer, relay and dead letters, each with its unit."""
+    """What consumer, relay and dead letters are told from outside."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -46,19 +63,4 @@ class KafkaSettings(BaseModel):
             description="Of topics that the verb provision creates.",
         ),
     ] = 1
-    preflight_deadline: Annotated[float, Field(gt=0, description="Seconds until a start without Kafka gives up.")] = 30
-    max_records: Annotated[int, Field(ge=1, description="Records a batch, at most.")] = 5000
-    batch_wait_ms: Annotated[int, Field(ge=1, description="Milliseconds an empty poll waits.")] = 10
-    session_timeout_ms: Annotated[int, Field(ge=1000, description="A silent owner loses its partitions after it.")] = (
-        6000
-    )
-    guard_interval: Annotated[float, Field(gt=0, description="Seconds between two looks of the position guard.")] = 10
-    stall_limit: Annotated[float, Field(gt=0, description="Seconds until a partition that stands still is said.")] = 60
-    flood_window: Annotated[int, Field(ge=1, description="Records looked back on for a flood of bad ones.")] = 1000
-    flood_limit: Annotated[int, Field(ge=1, description="Bad records in the window that stop the consumer.")] = 50
-    flood_in_a_row: Annotated[int, Field(ge=1, description="Bad records in a row that stop the consumer.")] = 20
-    relay_batch: Annotated[int, Field(ge=1, description="Outbox rows published at once.")] = 2000
-    relay_poll: Annotated[float, Field(gt=0, description="Seconds until the relay looks without being told.")] = 0.5
-    relay_idle_limit: Annotated[float, Field(gt=0, description="Seconds until a frozen relay loses its lock.")] = 8
-    progress_interval: Annotated[float, Field(gt=0, description="Seconds between two `progress` events.")] = 1
-    send_timeout: Annotated[float, Field(gt=0, description="Seconds until a send counts as unknown.")] = 20
+    tuning: Tuning = Tuning()

@@ -1,12 +1,14 @@
-"""Whether a broker answers at all, told within seconds: clients themselves try again for long before they say so."""
+"""Whether database and broker answer at all, told within seconds: clients try again for long before they say so."""
 
 import asyncio
-import logging
 from typing import Final
+
+import asyncpg
+import structlog
 
 EVERY: Final = 1.0
 ANSWER_WITHIN: Final = 2.0
-logger: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class KafkaProbe:
@@ -27,7 +29,7 @@ class KafkaProbe:
         while True:
             problem = None if await self._answers() else f"no broker answers at {self._servers}"
             if problem and not self._problem:
-                logger.warning(problem)
+                log.warning(problem)
             self._problem = problem
             await asyncio.sleep(EVERY)
 
@@ -42,3 +44,30 @@ class KafkaProbe:
             writer.close()
             return True
         return False
+
+
+class DatabaseProbe:
+    """Component: asks the database every second whether it is there, for `/health/ready`."""
+
+    name = "database"
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._problem: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await self._pool.fetchval("SELECT 1")
+                self._problem = None
+            except Exception as error:
+                if self._problem is None:
+                    log.warning("database is away", error=type(error).__name__)
+                self._problem = "the database does not answer"
+            await asyncio.sleep(EVERY)
+
+    def problems(self) -> list[str]:
+        """What keeps the service from working."""
+        return [self._problem] if self._problem else []

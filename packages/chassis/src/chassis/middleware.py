@@ -22,7 +22,7 @@ _ESCAPES: Final = re.compile(rb"\\u(0000|[dD][89abAB])")  # NUL and surrogates: 
 _DRAIN: Final = 16  # how many times the limit is read and thrown away, so that the client hears the answer
 
 
-class Guard:
+class Middleware:
     """The outermost layer. When `stopping` is set streams end: they are cancelled as if the client had gone."""
 
     def __init__(self, app: ASGIApp, *, max_body: int, stopping: asyncio.Event, seconds: Histogram) -> None:

@@ -1,0 +1,42 @@
+"""How handlers and rules say no, whoever asked: HTTP, a page, a test. Each is answered with one kind of problem."""
+
+from typing import Any
+
+
+class Refused(Exception):
+    """A rule does not allow what was asked.
+
+    `reason` is a word for programs, `detail` a sentence for people that says what to do. `errors` point at what is
+    wrong in the command itself: (JSON pointer, what to do); without any it clashes with how things are. `members` name
+    what it clashes with. Nothing repeats free text that was sent.
+    """
+
+    def __init__(self, detail: str, *errors: tuple[str, str], reason: str | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.errors, self.reason, self.members = detail, errors, reason, members
+
+
+class Unknown(Exception):
+    """What the command is about does not exist; the text says what to do."""
+
+    def __init__(self, detail: str, *, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail, self.reason = detail, reason
+
+
+class Taken(Exception):
+    """It exists already with other content; the text says what to do."""
+
+
+class Stale(Exception):
+    """The client expects another revision than the `current` one; expecting `0` is: nothing yet."""
+
+    def __init__(self, expected: int, current: int) -> None:
+        super().__init__(f"revision {expected} was expected, {current} is there")
+        self.expected, self.current = expected, current
+
+
+def require_revision(expected: int | None, current: int) -> None:
+    """Raises Stale when another revision is expected than the current one."""
+    if expected is not None and expected != current:
+        raise Stale(expected, current)

@@ -1,0 +1,90 @@
+"""A service from what tells it from the others: its pools, processes, command line and common routes follow."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+
+import chassis
+import exactly_once
+from chassis import dead_letters
+from chassis.db import Pool, create_pool
+from chassis.health import Component
+from chassis.http import create_app
+from chassis.metrics import new_registry
+from chassis.migrate import Source
+from chassis.probes import KafkaProbe
+from chassis.run import App, HttpServer
+from chassis.settings import ServiceSettings
+from exactly_once import Consumer, DeadLetters, FactTable, OwnTopics, Relay, Subscription
+from exactly_once.metrics import Metrics
+
+
+class Service:
+    """The parts that every service has. Made inside the event loop; connects nothing, `App` does."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        *,
+        migrations: Path,
+        publishes: Sequence[FactTable[Any]] = (),
+        server: dict[str, str] | None = None,
+        batches: dict[str, str] | None = None,
+        **connect: Any,
+    ) -> None:
+        """`publishes`: the tables of the facts that the service alone writes; a relay publishes them.
+
+        `server` are PostgreSQL's settings of every connection; with `batches`, those of its own pool, the consumer does
+        not share the pool of the API. `connect` are further arguments of `asyncpg.create_pool`.
+        """
+        self.name, self.settings, self.migrations = name, settings, migrations
+        self.pool = self._pool(name, settings.database_pool_size, server, connect)
+        self.batches = self.pool if batches is None else self._pool(f"{name}-worker", 3, batches, connect)
+        self.registry = new_registry()
+        self.own = OwnTopics(settings, self.pool, publishes) if publishes else None
+
+    def app(
+        self,
+        *,
+        subscriptions: Sequence[Subscription],
+        routers: Sequence[APIRouter],
+        components: Sequence[Component] = (),
+    ) -> App:
+        """The service, ready to run. `components` are beside the HTTP server, in every process with the API."""
+        settings, own = self.settings, [] if self.own is None else [self.own]
+        metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
+        http = create_app(
+            f"Jemput Bola: {self.name}", version=version(f"jemputbola-{self.name}"), registry=self.registry
+        )
+        letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
+        for router in (*routers, dead_letters.router(self.pool, letters)):
+            http.include_router(router)
+        consumer = Consumer(
+            settings, self.batches, group=self.name, subscriptions=subscriptions, metrics=metrics, own=self.own
+        )
+        relays = [Relay(settings, settings.dsn, source=self.name, own=each, metrics=metrics) for each in own]
+        return App(
+            settings,
+            components={
+                "api": [*own, *components, HttpServer(http, settings.http_host, settings.http_port)],
+                "worker": [kafka, *own, consumer],
+                "relay": [kafka, *own, *relays],
+            },
+            migrations=[
+                Source("chassis", chassis.migrations_dir()),
+                Source("exactly_once", exactly_once.migrations_dir()),
+                Source(self.name, self.migrations),
+            ],
+            pools=list(dict.fromkeys([self.pool, self.batches])),
+            registry=self.registry,
+            subscriptions=subscriptions,
+            own=self.own,
+        )
+
+    def _pool(self, name: str, size: int, server: dict[str, str] | None, connect: dict[str, Any]) -> Pool:
+        wait = self.settings.database_wait_seconds
+        return create_pool(self.settings.dsn, name=name, max_size=size, wait=wait, server_settings=server, **connect)

@@ -1,0 +1,41 @@
+"""Days and instants of a campaign. Pure: the time is passed in. Nothing fails at the ends of the calendar."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def is_zone(name: str) -> bool:
+    """Whether days can be counted in a zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def utc(instant: datetime) -> datetime:
+    """The same instant in UTC."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        return FIRST if instant.year == 1 else LAST
+
+
+def day_of(instant: datetime, zone: ZoneInfo) -> date:
+    """The day on which it happens there."""
+    try:
+        return instant.astimezone(zone).date()
+    except OverflowError:
+        return date.min if instant.year == 1 else date.max
+
+
+def end_of(day: date, zone: ZoneInfo) -> datetime:
+    """The last instant of a day there."""
+    try:
+        return utc(datetime.combine(day + timedelta(days=1), time.min, zone)) - timedelta(microseconds=1)
+    except OverflowError:
+        return LAST

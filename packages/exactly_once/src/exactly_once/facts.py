@@ -1,0 +1,167 @@
+"""Every revision of one kind of fact, in one kind of table: kept once, compared by content, read as known then."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+import asyncpg
+
+from contracts.envelope import Fact, content_sha256
+from contracts.topics import TOPIC_OF, Topic
+from exactly_once.outbox import publish
+from exactly_once.records import Batch, Connection, Received
+
+F = TypeVar("F", bound=Fact)
+
+REVISION_CONFLICT: Final = "revision_conflict"
+CONFLICT_DETAIL: Final = "this revision is known with other content: find out which of the two its owner holds"
+
+
+class FactTable(Generic[F]):
+    """The table `<schema>.<noun>_revision` of facts that `models` decode: rows are only ever added.
+
+    A migration makes it: `SELECT exactly_once.create_fact_table('<schema>.<noun>_revision')`. The same revision again
+    is the same to the byte, or says the same in the words of today's model, which may have grown a field since;
+    anything else is a conflict.
+    """
+
+    def __init__(self, name: str, *models: type[F]) -> None:
+        self.name, self.models = name, models
+        self._by_type = {model.type: model for model in models}
+
+    @property
+    def topics(self) -> list[Topic]:
+        """Where the facts are published; none for a noun that its service keeps to itself."""
+        return list(dict.fromkeys(TOPIC_OF[model] for model in self.models if model in TOPIC_OF))
+
+    async def keep(self, tx: Connection, batch: Batch[Any]) -> list[F]:
+        """Keeps the facts of a batch that are new, and returns them; a conflict is rejected.
+
+        Of two in one batch with the same revision the first stands.
+        """
+        received = [each for each in batch if isinstance(each.event, self.models)]
+        first: dict[tuple[str, str, int], Received[F]] = {}
+        for each in received:
+            first.setdefault(_key(each.event), each)
+        if not first:
+            return []
+        rows = [
+            _row(each.event, each.content_sha256, each.event.model_dump_json(exclude_unset=True))
+            for _, each in sorted(first.items())
+        ]
+        new = await self._insert(tx, rows, "ON CONFLICT DO NOTHING RETURNING campaign, id, revision")
+        if len(new) < len(received):
+            for each in await self._conflicts(tx, received):
+                batch.reject(each, REVISION_CONFLICT, CONFLICT_DETAIL)
+        return [first[tuple(row)].event for row in new]
+
+    async def append(self, tx: Connection, facts: Sequence[F], **columns: Sequence[Any]) -> None:
+        """Keeps the next revisions that this service has decided, and publishes them: what goes out is what is kept.
+
+        `columns` fill the table's own columns beside those of every fact table, a value for each fact.
+        """
+        if self.topics:
+            values = [message.value for message in await publish(tx, facts)]
+        else:
+            values = [fact.model_dump_json(exclude_none=True).encode() for fact in facts]
+        own = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}] * len(facts)
+        rows = [
+            _row(fact, content_sha256(value), value.decode(), beside)
+            for fact, value, beside in zip(facts, values, own, strict=True)
+        ]
+        await self._insert(tx, rows)
+
+    async def newest(
+        self,
+        tx: Connection,
+        campaign: str,
+        *,
+        ids: Collection[str] | None = None,
+        known_at: datetime | None = None,
+        containing: Mapping[str, Any] | None = None,
+    ) -> list[F]:
+        """The highest revision of each fact of a campaign, or of those with these ids, ordered by id.
+
+        `known_at`: of the revisions known then. `containing`: of these the ones whose data contain that (jsonb `@>`).
+        """
+        rows = await tx.fetch(
+            f"""
+            SELECT type, data::text
+              FROM (SELECT DISTINCT ON (id) id, type, data FROM {self.name}
+                     WHERE campaign = $1 AND ($2::text[] IS NULL OR id = ANY ($2))
+                       AND ($3::timestamptz IS NULL OR known_at <= $3)
+                     ORDER BY id, revision DESC) AS newest
+             WHERE $4::text IS NULL OR data @> $4::text::jsonb
+             ORDER BY id
+            """,  # noqa: S608
+            campaign,
+            None if ids is None else list(ids),
+            known_at,
+            None if containing is None else json.dumps(containing),
+        )
+        return [self.fact(row) for row in rows]
+
+    async def last(self, tx: Connection, campaign: str, fact_id: str) -> F | None:
+        """The highest revision of one fact; None when nothing was ever said of it."""
+        facts = await self.newest(tx, campaign, ids=[fact_id])
+        return facts[0] if facts else None
+
+    async def every(self, tx: Connection, campaign: str, known_at: datetime | None = None) -> list[F]:
+        """Every revision of every fact of a campaign, as known at an instant (None: now), by id and revision."""
+        rows = await tx.fetch(
+            f"""
+            SELECT type, data::text FROM {self.name}
+             WHERE campaign = $1 AND ($2::timestamptz IS NULL OR known_at <= $2) ORDER BY id, revision
+            """,  # noqa: S608
+            campaign,
+            known_at,
+        )
+        return [self.fact(row) for row in rows]
+
+    async def knows(self, tx: Connection, fact: Fact) -> bool:
+        """Whether the database has this revision."""
+        query = f"SELECT EXISTS (SELECT FROM {self.name} WHERE campaign = $1 AND id = $2 AND revision = $3)"  # noqa: S608
+        exists: bool = await tx.fetchval(query, *_key(fact))
+        return exists
+
+    def fact(self, row: asyncpg.Record) -> F:
+        """The fact of a row with `type`, and `data` as text."""
+        return self._by_type[row["type"]].model_validate_json(row["data"])
+
+    async def _insert(self, tx: Connection, rows: Iterable[str], ending: str = "") -> list[Any]:
+        records = f"jsonb_populate_recordset(NULL::{self.name}, $1::text::jsonb)"
+        return await tx.fetch(f"INSERT INTO {self.name} SELECT * FROM {records} {ending}", f"[{','.join(rows)}]")  # noqa: S608
+
+    async def _conflicts(self, tx: Connection, received: Sequence[Received[F]]) -> list[Received[F]]:
+        keys = [_key(each.event) for each in received]
+        rows = await tx.fetch(
+            f"""
+            SELECT content_sha256, type, data::text
+              FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY AS sent (campaign, id, revision, ord)
+              JOIN {self.name} USING (campaign, id, revision) ORDER BY ord
+            """,  # noqa: S608
+            *map(list, zip(*keys, strict=True)),
+        )
+        return [
+            each
+            for each, row in zip(received, rows, strict=True)
+            if row["content_sha256"] != each.content_sha256 and self.fact(row) != each.event
+        ]
+
+
+def _key(fact: Fact) -> tuple[str, str, int]:
+    return fact.campaign, fact.subject, fact.revision
+
+
+def _row(fact: Fact, content: bytes, data: str, beside: Mapping[str, Any] | None = None) -> str:
+    columns = {
+        "campaign": fact.campaign,
+        "id": fact.subject,
+        "revision": fact.revision,
+        "known_at": fact.known_at.astimezone(UTC).isoformat(),  # PostgreSQL reads no offset of 16 hours
+        "type": fact.type,
+        "content_sha256": f"\\x{content.hex()}",
+        **(beside or {}),
+    }
+    return f'{json.dumps(columns)[:-1]}, "data": {data}}}'
