@@ -22,8 +22,8 @@ from contracts.topics import CATALOGUE, PROGRESS
 from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay, Verdict, decision_instant
 from exactly_once.consumer import BACK_OFF
 from exactly_once.metrics import Metrics
-from exactly_once.promise import known_through
 from exactly_once.provision import provision
+from exactly_once.watermark import advance_watermark
 from stack.kafka import Kafka
 from stack.ports import free_port
 from stack.postgres import Database, Postgres
@@ -313,16 +313,16 @@ async def test_what_is_decided_after_a_promise_is_known_later_even_if_the_clock_
     pool: asyncpg.Pool,
 ) -> None:
     async with pool.acquire() as tx:
-        promised = await known_through(tx)
+        promised = await advance_watermark(tx)
         async with tx.transaction():
             assert await decision_instant(tx) > promised
         # The clock is set back by an hour: seen from there, the promise lies in the future.
         promised = await tx.fetchval(
-            "UPDATE exactly_once.promise SET through = through + interval '1 hour' RETURNING through"
+            "UPDATE exactly_once.watermark SET through = through + interval '1 hour' RETURNING through"
         )
         async with tx.transaction():
             assert await decision_instant(tx) == promised + timedelta(microseconds=1)
-        assert await known_through(tx) == promised, "nothing is taken back"
+        assert await advance_watermark(tx) == promised, "nothing is taken back"
 
 
 async def test_a_database_restored_from_a_backup_is_told_so(

@@ -53,7 +53,7 @@ def _response(*kinds: Kind) -> dict[str, Any]:
 
 
 def truthful(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with the problems that the guard and the handlers answer."""
+    """FastAPI's document with the problems of the middleware and the handlers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)

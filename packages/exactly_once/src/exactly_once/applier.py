@@ -106,9 +106,9 @@ class Applier:
     def _check_flood(self, count: int, bad: Sequence[int], faults: Sequence[Fault]) -> None:
         try:
             self._flood.check(count, bad)
-        except Flood as found:
+        except Flood as flooded:
             raise Flood(
-                f"{found}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, "
+                f"{flooded}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, "
                 "then: dead-letters let-pass TOPIC PARTITION --until OFFSET --reason WHY"
             ) from None
 

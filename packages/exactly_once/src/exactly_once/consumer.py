@@ -99,7 +99,7 @@ class Consumer:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
-        return [said for said in (self._trouble, self._blind, self._stall.said) if said is not None]
+        return [problem for problem in (self._trouble, self._blind, self._stall.problem) if problem is not None]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
@@ -108,7 +108,7 @@ class Consumer:
             await self._watch()
 
     async def _begin(self) -> AsyncExitStack:
-        """Connects and joins the group, even if the broker has gone since the preflight; answers what ends it."""
+        """Connects and joins the group, even if the broker has gone since the preflight; returns what ends it."""
         while True:
             try:
                 async with AsyncExitStack() as stack:
@@ -138,30 +138,30 @@ class Consumer:
         expected = self._expected.now()
         compared = await self._compare(self._assigned())
         self._metrics.lag.clear()  # of a partition that was given away somebody else tells
-        for found, behind in compared.items():
-            if found.place in self._assigned():
-                self._metrics.lag.labels(*found.place).set(behind)
+        for each, behind in compared.items():
+            if each.topic_partition in self._assigned():
+                self._metrics.lag.labels(*each.topic_partition).set(behind)
         waiting = {
-            found.place: (found.next_offset, behind)
-            for found, behind in compared.items()
-            if behind and not await self._has_read_all(found, behind)
+            each.topic_partition: (each.next_offset, behind)
+            for each, behind in compared.items()
+            if behind and not await self._has_read_all(each, behind)
         }
         self._stall.look(waiting, asyncio.get_running_loop().time())
         if went_back(expected, compared):
             await self._seek(self._assigned())
         async with self._pool.acquire() as connection:
-            await position.anchor(connection, [found for found in compared if found.last_id is not None])
+            await position.anchor(connection, [each for each in compared if each.last_id is not None])
             waiting_letters = await self._dead_letters.waiting(connection)
         for topic in self._topics:
             self._metrics.waiting.labels(topic.name).set(waiting_letters.get(topic.name, 0))
 
-    async def _has_read_all(self, found: Position, behind: int) -> bool:
+    async def _has_read_all(self, each: Position, behind: int) -> bool:
         """Whether nothing is left to read: a producer's transactions leave markers behind the last record."""
         consumer = self._subscriber.consumer
         if consumer is None or self._in_hand:
             return False
-        named = TopicPartition(self._prefix + found.topic, found.partition)
-        return bool(await consumer.position(named) >= found.next_offset + behind)
+        named = TopicPartition(self._prefix + each.topic, each.partition)
+        return bool(await consumer.position(named) >= each.next_offset + behind)
 
     async def _compare(self, partitions: Iterable[Partition]) -> dict[Position, int]:
         """Asks the guard about these partitions: how many records each is behind. Raises its Verdict."""
@@ -170,7 +170,7 @@ class Consumer:
         if not positions:
             return {}
         lag = await guard.check(self._log, positions, self._compacted)
-        return {found: lag[found.place] for found in positions}
+        return {each: lag[each.topic_partition] for each in positions}
 
     async def assigned(self, partitions: set[TopicPartition]) -> None:
         """Starts newly assigned partitions where the database says; called by the group's rebalance."""
@@ -182,7 +182,7 @@ class Consumer:
         for partition in partitions:
             consumer.seek(partition, 0)
         consumer.pause(*partitions)
-        await self._seek({self._plain(partition) for partition in partitions}, compare=True)
+        await self._seek({self._partition(partition) for partition in partitions}, compare=True)
 
     async def _seek(self, partitions: Iterable[Partition], *, compare: bool = False) -> None:
         """Reads the positions back and seeks there, however long the world takes to answer."""
@@ -211,10 +211,10 @@ class Consumer:
         self._expected.read_back(positions)
         consumer = self._subscriber.consumer
         assigned = self._assigned()
-        for found in positions:
-            if consumer is not None and found.place in assigned:
-                named = TopicPartition(self._prefix + found.topic, found.partition)
-                consumer.seek(named, found.next_offset)
+        for each in positions:
+            if consumer is not None and each.topic_partition in assigned:
+                named = TopicPartition(self._prefix + each.topic, each.partition)
+                consumer.seek(named, each.next_offset)
                 consumer.resume(named)
         self._trouble = None
 
@@ -259,10 +259,10 @@ class Consumer:
 
     def _assigned(self) -> set[Partition]:
         consumer = self._subscriber.consumer
-        return set() if consumer is None else {self._plain(partition) for partition in consumer.assignment()}
+        return set() if consumer is None else {self._partition(partition) for partition in consumer.assignment()}
 
-    def _plain(self, place: Record | TopicPartition) -> Partition:
-        return place.topic.removeprefix(self._prefix), place.partition
+    def _partition(self, of: Record | TopicPartition) -> Partition:
+        return of.topic.removeprefix(self._prefix), of.partition
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -8,20 +8,20 @@ from exactly_once.records import Connection
 async def decision_instant(tx: Connection, given: datetime | None = None) -> datetime:
     """`known_at` of what this transaction decides; in a READ COMMITTED transaction, under the locks that it needs.
 
-    By PostgreSQL's clock, and later than everything that was promised, even when that clock was set back; `given`
-    takes the clock's place. Either way no progress is promised beyond this moment until the transaction ends.
+    By PostgreSQL's clock, and later than the watermark, even when that clock was set back; `given` takes the clock's
+    place. Either way the watermark does not pass this instant until the transaction ends.
     """
     now: datetime = await tx.fetchval("SELECT exactly_once.decide()")
     return given or now
 
 
-async def known_through(connection: Connection) -> datetime:
+async def advance_watermark(connection: Connection) -> datetime:
     """Until when everything known is visible to the statement that follows. To be asked outside a transaction.
 
-    What is decided later is known later: the promise is kept in the database before it is made.
+    What is decided later is known later: the watermark is kept in the database before it is told.
     """
     await connection.execute(
-        "UPDATE exactly_once.promise SET through = greatest(through, clock_timestamp() - interval '1 microsecond')"
+        "UPDATE exactly_once.watermark SET through = greatest(through, clock_timestamp() - interval '1 microsecond')"
     )
-    found: datetime = await connection.fetchval("SELECT exactly_once.known_through()")
-    return found
+    through: datetime = await connection.fetchval("SELECT exactly_once.known_through()")
+    return through
