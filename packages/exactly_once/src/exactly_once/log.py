@@ -67,9 +67,9 @@ class Log:
         """The last records of each partition, `count` at most. Raises TimeoutError and aiokafka's errors."""
         bounds = await self.bounds(partitions)
         wanted = {self._named(partition): partition for partition, (begin, end) in bounds.items() if end > begin}
-        records: dict[Partition, list[Record]] = {partition: [] for partition in wanted.values()}
+        tails: dict[Partition, list[Record]] = {partition: [] for partition in wanted.values()}
         if not wanted:
-            return records
+            return tails
         async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
             self._consumer.assign(list(wanted))
             for named, partition in wanted.items():
@@ -77,11 +77,11 @@ class Log:
             open_ends = set(wanted)
             while open_ends:
                 for named, records in (await self._consumer.getmany(*open_ends, timeout_ms=1000)).items():
-                    records[wanted[named]] += records
+                    tails[wanted[named]] += records
                 open_ends = {
                     named for named in open_ends if await self._consumer.position(named) < bounds[wanted[named]][1]
                 }
-        return records
+        return tails
 
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition[0], partition[1])
