@@ -14,7 +14,7 @@ from counter import Counter, KafkaTransport, Recording
 from stack import LocalStack
 from tests.contract.services import Service, service
 from tests.support import until
-from tests.walk import ROOT, walking
+from tests.walk import walking
 
 CAMPAIGN = "/v1/campaigns/kota-contoh"
 OPENED = {

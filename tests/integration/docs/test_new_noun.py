@@ -24,8 +24,8 @@ from tests.support import kafka_settings
 
 SNIPPET = Path(__file__).parents[3] / "docs/snippets/new_noun.py"
 OPENED = CampaignOpened(
-    campaign="kota-contoh", revision=1, known_at=datetime(2024, 9, 1, tzinfo=UTC), name="Kota Contoh", region_code="35.73",
-    zone="Asia/Jakarta", opens_on=date(2024, 9, 19), voting_day=date(2024, 11, 27),
+    campaign="kota-contoh", revision=1, known_at=datetime(2024, 9, 1, tzinfo=UTC), name="Kota Contoh",
+    region_code="35.73", zone="Asia/Jakarta", opens_on=date(2024, 9, 19), voting_day=date(2024, 11, 27),
 )  # fmt: skip
 DAYS = {"opens_on": "2024-11-09", "closes_on": "2024-11-17"}
 
