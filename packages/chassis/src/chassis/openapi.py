@@ -34,6 +34,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 _REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WITH_BODY: Final = {"post", "put", "patch"}
+ETAG: Final[dict[str, Any]] = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 NO_NUL: Final = r"^[^\u0000]*$"
 
 

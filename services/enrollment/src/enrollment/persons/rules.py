@@ -20,14 +20,14 @@ AGE_TO_VOTE: Final = 17
 
 # Every reason a decision can have; docs/integrating.md explains them.
 HeldReason = Literal["before_opening", "in_the_future", "under_age", "not_a_voter"]
-NobodyReason = Literal["unknown_key", "cannot_open", "malformed_identity", "malformed_nik"]
-Reason = HeldReason | NobodyReason | Literal["voided"]
+UnidentifiedReason = Literal["unknown_key", "cannot_open", "malformed_identity", "malformed_nik"]
+Reason = HeldReason | UnidentifiedReason | Literal["voided"]
 Cause = Literal["recorded", "earlier_recording", "voided", "restored", "reattributed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """One person's recording as a submission told it. What is `held` or `voided` does not count."""
+class Submission:
+    """One person's recording as a counter told it. What is `held` or `voided` does not count."""
 
     submission_id: str
     device_id: str
@@ -50,22 +50,22 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """All that is known of one person: the recordings by submission id, and the office's word on the group."""
+    """All that is known of one person: their submissions by id, and the office's word on the group."""
 
-    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    submissions: Mapping[str, Submission] = field(default_factory=dict)
     reattributed: str | None = None
 
-    def recorded(self, recording: Recording) -> "Person":
+    def recorded(self, submission: Submission) -> "Person":
         """After a recording arrived."""
-        return replace(self, recordings={**self.recordings, recording.submission_id: recording})
+        return replace(self, submissions={**self.submissions, submission.submission_id: submission})
 
     def voided(self, submission_id: str) -> "Person":
         """After the office took one of the recordings back."""
-        return self.recorded(replace(self.recordings[submission_id], voided=True))
+        return self.recorded(replace(self.submissions[submission_id], voided=True))
 
     def restored(self, submission_id: str) -> "Person":
         """After the office let a voided one stand again."""
-        return self.recorded(replace(self.recordings[submission_id], voided=False))
+        return self.recorded(replace(self.submissions[submission_id], voided=False))
 
     def reattributed_to(self, group: str | None) -> "Person":
         """After the office said where the person counts, whatever the counters say."""
@@ -116,28 +116,28 @@ def held_because(
     return None
 
 
-def counting(recordings: Iterable[Recording]) -> Recording | None:
+def counting(submissions: Iterable[Submission]) -> Submission | None:
     """The one that counts: the earliest that stands."""
-    return min((r for r in recordings if r.stands), key=lambda r: (r.recorded_at, r.submission_id), default=None)
+    return min((r for r in submissions if r.stands), key=lambda r: (r.recorded_at, r.submission_id), default=None)
 
 
 def decisions(person: Person) -> dict[str, Decision]:
     """The outcome of every submission of a person."""
-    first = counting(person.recordings.values())
-    return {submission_id: _decision(recording, first) for submission_id, recording in person.recordings.items()}
+    first = counting(person.submissions.values())
+    return {submission_id: _decision(submission, first) for submission_id, submission in person.submissions.items()}
 
 
-def _decision(recording: Recording, first: Recording | None) -> Decision:
-    if recording.voided:
+def _decision(submission: Submission, first: Submission | None) -> Decision:
+    if submission.voided:
         return Decision("rejected", "voided")
-    if recording.held is not None:
-        return Decision("held", recording.held)
-    return Decision("counted" if recording is first else "duplicate")
+    if submission.held is not None:
+        return Decision("held", submission.held)
+    return Decision("counted" if submission is first else "duplicate")
 
 
 def state(person: Person, last: State | None) -> State | None:
     """What is to be said of a person; None as long as no recording has ever counted. `last` was said before."""
-    first = counting(person.recordings.values())
+    first = counting(person.submissions.values())
     if first is not None:
         return State(True, person.reattributed or first.group or OUTSIDE, first.submission_id)
     if last is not None:

@@ -1,4 +1,4 @@
-"""What a counter sealed and signed: signatures checked, boxes opened. CPU only, so that it can run in a thread."""
+"""What a counter sealed and signed: signatures checked, messages opened. CPU only, so that it can run in a thread."""
 
 from base64 import b64decode
 from binascii import Error
@@ -35,12 +35,12 @@ def signed_by(public_key: bytes, signature_header: bytes | None, value: bytes) -
     return True
 
 
-def open_box(private_key: X25519PrivateKey, sealed: str, info: bytes) -> bytes | None:
-    """The plaintext of a box sealed to us for this `info`; None when it does not open."""
-    box = from_base64(sealed.encode())
-    if box is None:
+def open_sealed(private_key: X25519PrivateKey, sealed: str, info: bytes) -> bytes | None:
+    """The plaintext of a message sealed to us for this `info`; None when it does not open."""
+    message = from_base64(sealed.encode())
+    if message is None:
         return None
     try:
-        return SUITE.decrypt(box, private_key, info)
+        return SUITE.decrypt(message, private_key, info)
     except (InvalidTag, ValueError):
         return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from contracts.submissions import RecordingSubmitted
-from enrollment.recordings.rules import HeldReason, NobodyReason, Recording
+from enrollment.persons.rules import HeldReason, Submission, UnidentifiedReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +15,15 @@ class Facts:
     content_sha256: bytes
     recorded_on: date
     received_at: datetime
-    refused: NobodyReason | None = None
+    refused: UnidentifiedReason | None = None
     held: HeldReason | None = None
     birth_date_agrees: bool | None = None
 
     @property
-    def recording(self) -> Recording:
+    def submission(self) -> Submission:
         """As the rules see it."""
         event = self.event
-        return Recording(
+        return Submission(
             submission_id=event.submission_id,
             device_id=event.device_id,
             device_seq=event.device_seq,
