@@ -22,16 +22,24 @@ PLANTS: dict[str, dict[str, list[str]]] = {
         "scheduling/visits/__init__.py": ["enrollment"],
         "enrollment/__init__.py": ["reporting"],
     },
-    "Services stand on chassis and exactly_once, these on contracts": {
-        "chassis/__init__.py": ["exactly_once", "reporting"],
-        "exactly_once/__init__.py": ["enrollment"],
+    "Services stand on chassis, chassis on exactly_once, and all on contracts": {
+        "chassis/__init__.py": ["reporting"],
+        "exactly_once/__init__.py": ["chassis", "enrollment"],
         "contracts/__init__.py": ["chassis"],
     },
+    "Enrollment: HTTP above the nouns, no arrow back up": {
+        "enrollment/persons/handlers.py": ["enrollment.api.persons", "enrollment.submissions.intake"],
+        "enrollment/campaigns/store.py": ["enrollment.persons.store"],
+    },
+    "Scheduling: HTTP above the nouns, no arrow back up": {
+        "scheduling/visits/handlers.py": ["scheduling.api.visits"],
+        "scheduling/visits/model.py": ["scheduling.visits.rules"],
+    },
     "Contracts import pydantic alone": {"contracts/types.py": []},
-    "exactly_once knows no HTTP": {"exactly_once/outbox.py": []},
+    "exactly_once knows no HTTP and no command line": {"exactly_once/outbox.py": []},
     "The counter shares nothing with the services but the contracts": {"counter/__init__.py": []},
     "Rules are pure: no input or output, no clock, no chance": {
-        "enrollment/recordings/rules.py": [],
+        "enrollment/persons/rules.py": [],
         "scheduling/visits/rules.py": ["asyncpg"],
         "reporting/coverage/rules.py": ["time"],
     },

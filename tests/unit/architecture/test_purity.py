@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-RULES = sorted(ROOT.glob("services/*/src/**/rules.py"))
+RULES = sorted(path for name in ("rules", "constraints") for path in ROOT.glob(f"services/*/src/**/{name}.py"))
 CONTRACTS = sorted(ROOT.glob("packages/contracts/src/contracts/*.py"))
 # datetime is allowed for its types; these ask the clock, or are new at every call.
 IMPURE_MEMBERS = {"now", "today", "utcnow", "uuid1", "uuid4", "uuid6", "uuid7", "read_text", "write_text"}

@@ -53,7 +53,7 @@ def _said(tree: ast.Module, functions: tuple[str, ...]) -> Iterator[str]:
 
 
 DEAD = words(UnauthenticatedReason) | said(EXACTLY_ONCE, "Undecodable", "Fault") | said(ENROLLMENT, "reject")
-REFUSALS = words(Refusal) | said(SCHEDULING, "Problem")
+REFUSALS = words(Refusal) | said(SCHEDULING, "Unknown")
 
 
 @pytest.mark.parametrize(

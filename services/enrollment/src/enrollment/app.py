@@ -9,12 +9,12 @@ from chassis.service import Service, migrations
 from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.campaigns.store import CAMPAIGNS, opened
 from enrollment.consume import subscriptions
+from enrollment.devices.decisions import DECISIONS
 from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
 from enrollment.persons.store import PERSONS
 from enrollment.schools.store import SCHOOLS
 from enrollment.settings import Settings
-from enrollment.submissions.decisions import DECISIONS
 from enrollment.targets.store import STATEMENTS, TARGETS
 
 NAME: Final = "enrollment"

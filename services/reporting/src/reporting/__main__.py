@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from exactly_once.cli import Wiring, add_verbs
+
 from chassis.cli import service_cli
 from chassis.settings import load
 from exactly_once import Pool, Subscription
-from exactly_once.cli import Wiring, add_verbs
 from reporting.app import NAME, build
 from reporting.consume import subscriptions
 from reporting.settings import Settings

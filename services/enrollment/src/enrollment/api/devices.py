@@ -18,10 +18,9 @@ from chassis.refusal import Refused, Taken, Unknown
 from contracts.decisions import Outcome
 from contracts.types import Campaign, Kind, Label, Slug
 from enrollment.campaigns.store import CAMPAIGNS
-from enrollment.devices import store
+from enrollment.devices import decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
-from enrollment.submissions import decisions
 from exactly_once import Connection
 
 

@@ -14,7 +14,7 @@ from chassis.refusal import Unknown
 from contracts.decisions import Outcome
 from contracts.types import AnyUuid, Campaign
 from enrollment.campaigns.store import opened as opened_campaign
-from enrollment.submissions import decisions
+from enrollment.devices import decisions
 
 
 class SubmissionReturn(BaseModel):

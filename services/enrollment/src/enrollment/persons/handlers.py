@@ -8,11 +8,11 @@ from typing import Literal
 from chassis.refusal import Check, Refused, Unknown, unchecked
 from contracts.decisions import SubmissionDecided
 from contracts.envelope import next_known_at
+from enrollment.devices import decisions
 from enrollment.persons import store
 from enrollment.persons.revisions import KnownPerson, Step, change
 from enrollment.persons.rules import Cause, Person, counting
 from enrollment.persons.store import Key
-from enrollment.submissions import decisions
 from exactly_once import Connection
 
 
