@@ -15,6 +15,7 @@ import pytest
 from chassis.run import App, HttpServer
 from exactly_once import Pool
 from reporting.app import build
+from reporting.settings import Pace
 from stack.postgres import Database
 from tests.integration.reporting.conftest import reporting_settings
 from tests.integration.reporting.world import CAMPAIGN, group, hear, opened, recording, school, target, visit
@@ -58,7 +59,7 @@ async def serving(database: Database, **changes: Any) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def served(migrated: Database) -> AsyncIterator[Served]:
-    async with serving(migrated, stream_heartbeat=30) as started:
+    async with serving(migrated, pace=Pace(interval=0.01, heartbeat=30, poll=0.1)) as started:
         await started.hear(opened(), school(1), target("campaign", 10), target(group(1), 4), recording(1), visit(1))
         yield started
 
@@ -131,7 +132,7 @@ async def test_a_missed_notification_is_caught_up_by_the_poll(served: Served) ->
 
 
 async def test_many_changes_at_once_are_seen_as_few(migrated: Database) -> None:
-    async with serving(migrated, stream_interval=0.3, stream_heartbeat=30) as started:
+    async with serving(migrated, pace=Pace(interval=0.3, heartbeat=30, poll=0.1)) as started:
         await started.hear(recording(0))
         async with listening(started) as heard:
             await anext(heard)
@@ -145,7 +146,7 @@ async def test_many_changes_at_once_are_seen_as_few(migrated: Database) -> None:
 
 
 async def test_silence_has_a_heartbeat(migrated: Database) -> None:
-    async with serving(migrated, stream_heartbeat=0.1) as started:
+    async with serving(migrated, pace=Pace(interval=0.01, heartbeat=0.1, poll=0.1)) as started:
         await started.hear(recording(1))
         async with listening(started) as heard:
             assert (await anext(heard))["event"] == "snapshot"
@@ -159,7 +160,7 @@ async def test_an_unknown_campaign_has_no_stream(served: Served) -> None:
 
 
 async def test_the_page_gets_only_the_parts_that_changed(served: Served) -> None:
-    revision = await served.pool.fetchval("SELECT sum(revision) FROM campaign_change")
+    revision = await served.pool.fetchval("SELECT sum(revision) FROM reporting.campaign_change")
     async with listening(served, f"{LIVE}?seen={revision}") as heard:  # up to date: nothing to say at first
         await served.hear(recording(2))
         change = await anext(heard)
