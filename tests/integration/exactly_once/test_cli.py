@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 import typer
-from exactly_once.cli import Wiring, add_verbs
 from typer.testing import CliRunner, Result
 
 from contracts.topics import RECORDINGS
 from exactly_once import KafkaSettings, Pool, Subscription
+from exactly_once.cli import Wiring, add_verbs
 from stack.postgres import Database
 from tests.ledger import consuming, count, ledger_consumer, recording, send, send_raw
 from tests.support import until

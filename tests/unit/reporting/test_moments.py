@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -66,13 +67,10 @@ def test_final_when_everything_known_then_is_in() -> None:
 
 def test_the_next_visit_of_a_group_is_the_first_that_is_still_planned() -> None:
     def visit(letter: str, day: str, status: str, groups: list[str]) -> VisitScheduled:
-        return VisitScheduled.model_validate(
-            {
-                "campaign": "c", "revision": 1, "known_at": EVENING,
-                "visit_id": letter * 8 + "-0000-0000-0000-" + "0" * 12, "kind": "mpp", "groups": groups, "place": letter, "day": day, "starts_at": EVENING, "ends_at": EVENING,
-                "sets": [], "status": status,
-            }
-        )  # fmt: skip
+        of_no_matter = {"campaign": "c", "revision": 1, "known_at": EVENING, "kind": "mpp", "sets": []}
+        hours = {"starts_at": EVENING, "ends_at": EVENING}
+        planned = {"visit_id": str(UUID(int=ord(letter))), "groups": groups, "place": letter, "day": day}
+        return VisitScheduled.model_validate({**of_no_matter, **hours, **planned, "status": status})
 
     visits = [
         visit("a", "2024-11-07", "scheduled", ["outside:x"]),

@@ -1,11 +1,10 @@
 """`python -m enrollment`: the verbs."""
 
-from exactly_once.cli import Wiring, add_verbs
-
 from chassis.cli import service_cli
 from chassis.settings import load
 from enrollment.app import NAME, build, replaying
 from enrollment.settings import Settings
+from exactly_once.cli import Wiring, add_verbs
 
 
 def wiring() -> Wiring:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from exactly_once.cli import Wiring, add_verbs
-
 from chassis.cli import service_cli
 from chassis.settings import load
 from exactly_once import Subscription
+from exactly_once.cli import Wiring, add_verbs
 from exactly_once.records import Pool
 from scheduling.app import NAME, SUBSCRIPTIONS, build
 from scheduling.settings import Settings

@@ -7,11 +7,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from chassis.stop import CONFIGURATION
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from chassis.db import unavailable
+from chassis.stop import CONFIGURATION
 from enrollment.identity import store
 from enrollment.identity.vault import Vault
 from exactly_once import Connection, Pool, Verdict
