@@ -32,11 +32,11 @@ from tests.integration.reporting.world import (
     visit,
 )  # fmt: skip
 
+COMPLETED = VisitCompleted(**dict(visit(2, 2, day=1, status="completed", missed={"internship": 7})))
 TABLES = {"campaign": [opened(), opened(revision=2, known_at=at(5), name="Lain")], "school": [school(1), school(2)],
           "target": [target("campaign", 20, counting_from="2024-10-01"), target(group(1), 4)],
           "statement": [statement(1, 10_000)],
-          "visit": [visit(1), VisitRescheduled(**dict(visit(1, 2, day=9))), visit(2, day=1),
-                    VisitCompleted(**dict(visit(2, 2, day=1, status="completed", missed={"internship": 7})))]}  # fmt: skip
+          "visit": [visit(1), VisitRescheduled(**dict(visit(1, 2, day=9))), visit(2, day=1), COMPLETED]}  # fmt: skip
 RECORDINGS = [recording(1), recording(1, 2, known=at(6), group=group(2), cause="reattributed"),
               recording(2, domicile_regency=None), recording(3, day=2, counts=False, cause="voided")]  # fmt: skip
 DECISIONS = [decided(1, "counted"), decided(2, "held", 3, reason="under_age")]
