@@ -69,7 +69,7 @@ async def service(name: str, database: Database, bootstrap_servers: str, topic_p
         migration_database_url=database.owner_url,
         http_port=0,
         master_key=urlsafe_b64encode(bytes(32)).decode(),  # enrollment's; the others ignore it
-        **{key: getattr(kafka, key) for key in type(kafka).model_fields if key in kafka.model_fields_set},
+        **dict(kafka),
     )
     app = vouch(import_module(f"{name}.app").build(settings))
     await migrate(settings.owner_dsn, app.migrations)

@@ -132,7 +132,7 @@ async def test_own_topics_that_are_not_there_for_a_moment_are_waited_for(
     settings: KafkaSettings, pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As a broker says that has just begun and does not know them yet."""
-    own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+    own = OwnTopics(settings, pool, [KEPT])
     async with consuming(own) as comparing:
 
         async def compared() -> bool:

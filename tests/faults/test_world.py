@@ -18,18 +18,18 @@ from prometheus_client import CollectorRegistry
 
 from chassis.db import SILENCE
 from contracts.progress import ProgressMade
-from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS
+from contracts.topics import CATALOGUE, PROGRESS
 from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay, Verdict, decision_instant
 from exactly_once.consumer import BACK_OFF
 from exactly_once.metrics import Metrics
-from exactly_once.promise import known_through
 from exactly_once.provision import provision
+from exactly_once.watermark import advance_watermark
 from stack.kafka import Kafka
 from stack.ports import free_port
 from stack.postgres import Database, Postgres
 from tests.faults.test_crash_points import applied, worker
 from tests.ledger import KEPT, consuming, ledger_consumer, prepared, recording, records_of, send, tell
-from tests.support import kafka_settings, until
+from tests.support import kafka_settings, tuned, until
 
 
 @pytest.fixture
@@ -76,9 +76,8 @@ async def test_two_owners_of_one_partition_at_once(settings: KafkaSettings, pool
     """Two consumers that believe to own everything: the position's row lets only one of them through each time."""
     await send(settings, [recording(number) for number in range(3000)])
     eager = tuned(settings, max_records=50)
-    others = [settings.model_copy(update={"max_records": 50, "dead_letter_key": eager.dead_letter_key})]
     first = ledger_consumer(eager, pool)
-    second = ledger_consumer(others[0], pool, group="another-group")
+    second = ledger_consumer(eager, pool, group="another-group")
     async with consuming(first), consuming(second):
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 3000 FROM exactly_once.position"))
     assert await applied(pool) == (3000, 0)
@@ -179,7 +178,7 @@ async def test_the_broker_is_killed_and_comes_back(own_kafka: Kafka, database: D
 
 
 def own_topics(settings: KafkaSettings, pool: asyncpg.Pool) -> OwnTopics:
-    return OwnTopics(settings, pool, [RECORDINGS], KEPT)
+    return OwnTopics(settings, pool, [KEPT])
 
 
 def relaying(
@@ -314,16 +313,16 @@ async def test_what_is_decided_after_a_promise_is_known_later_even_if_the_clock_
     pool: asyncpg.Pool,
 ) -> None:
     async with pool.acquire() as tx:
-        promised = await known_through(tx)
+        promised = await advance_watermark(tx)
         async with tx.transaction():
             assert await decision_instant(tx) > promised
         # The clock is set back by an hour: seen from there, the promise lies in the future.
         promised = await tx.fetchval(
-            "UPDATE exactly_once.promise SET through = through + interval '1 hour' RETURNING through"
+            "UPDATE exactly_once.watermark SET through = through + interval '1 hour' RETURNING through"
         )
         async with tx.transaction():
             assert await decision_instant(tx) == promised + timedelta(microseconds=1)
-        assert await known_through(tx) == promised, "nothing is taken back"
+        assert await advance_watermark(tx) == promised, "nothing is taken back"
 
 
 async def test_a_database_restored_from_a_backup_is_told_so(
@@ -350,7 +349,7 @@ async def test_a_database_restored_from_a_backup_is_told_so(
 
 async def forget_one(pool: asyncpg.Pool) -> None:
     """As a backup that lacks the last decision."""
-    await pool.execute("DELETE FROM kept WHERE ctid = (SELECT max(ctid) FROM kept)")
+    await pool.execute("DELETE FROM kept_revision WHERE ctid = (SELECT max(ctid) FROM kept_revision)")
 
 
 async def refused(compared: asyncio.Task[None]) -> None:
@@ -392,7 +391,7 @@ async def test_positions_that_went_back_under_a_running_owner_of_facts(
             await sum_is(pool, 100)
             async with pool.acquire() as tx, tx.transaction():
                 await tx.execute("UPDATE exactly_once.position SET next_offset = next_offset / 2, last_offset = NULL")
-                await tx.execute("DELETE FROM kept")
+                await tx.execute("DELETE FROM kept_revision")
             await refused(compared)
 
 
@@ -404,14 +403,14 @@ async def test_a_backup_that_is_loaded_while_the_topics_are_compared(
     class Overtaken(OwnTopics):
         async def compare(self, connection: Connection) -> None:
             await super().compare(connection)
-            if await pool.fetchval("SELECT count(*) = 100 FROM kept"):
+            if await pool.fetchval("SELECT count(*) = 100 FROM kept_revision"):
                 await forget_one(pool)
                 self.invalidate()
 
     async with relaying(settings, database, pool):
         await tell_of(pool, range(100))
         await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"))
-    async with consuming(Overtaken(settings, pool, [RECORDINGS], KEPT)) as compared:
+    async with consuming(Overtaken(settings, pool, [KEPT])) as compared:
         await refused(compared)
 
 
@@ -430,7 +429,8 @@ async def test_a_backup_that_is_loaded_under_a_process_that_consumes_nothing(
             owner = await asyncpg.connect(database.owner_url)
             async with owner.transaction():
                 await owner.execute(
-                    "DELETE FROM kept WHERE ctid IN (SELECT ctid FROM kept ORDER BY ctid DESC LIMIT 10)"
+                    "DELETE FROM kept_revision WHERE ctid IN"
+                    " (SELECT ctid FROM kept_revision ORDER BY ctid DESC LIMIT 10)"
                 )
                 await owner.execute("SELECT setval('exactly_once.outbox_id_seq', $1)", backup)
             await owner.close()
@@ -459,7 +459,7 @@ async def test_a_partition_that_stands_still_is_said(settings: KafkaSettings, po
         await going_on.wait()
 
     await send(settings, [recording(1)])
-    watchful = settings.model_copy(update={"guard_interval": 0.1, "stall_limit": 0.5})
+    watchful = tuned(settings, guard_interval=0.1, stall_limit=0.5)
     consumer = ledger_consumer(watchful, pool, handle)
     async with consuming(consumer):
 

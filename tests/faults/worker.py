@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Consumer, OwnTopics, Relay, Subscription, position
+from exactly_once.applier import Applier
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
 from exactly_once.position import Position
@@ -59,9 +60,9 @@ async def count(tx: Connection, batch: Batch[Any]) -> None:
     crash("handled")
 
 
-def crash_around_steps(consumer: type[Consumer]) -> None:
+def crash_around_steps() -> None:
     """Wraps the steps of a batch from outside: the product knows nothing of this."""
-    advance, write, commit, leave = position.advance, DeadLetters.write, consumer._commit, Transaction.__aexit__
+    advance, write, commit, leave = position.advance, DeadLetters.write, Applier._commit, Transaction.__aexit__
 
     async def advance_(*args: Any) -> None:
         crash("begun")
@@ -81,11 +82,15 @@ def crash_around_steps(consumer: type[Consumer]) -> None:
         crash("before-commit")
         return await leave(self, *args)
 
-    position.advance, DeadLetters.write, consumer._commit, Transaction.__aexit__ = advance_, write_, commit_, leave_
+    position.advance, DeadLetters.write, Applier._commit, Transaction.__aexit__ = advance_, write_, commit_, leave_
 
 
 class OffsetsInKafka(Consumer):
     """The control: the database does not know the positions, so a crash after its commit repeats the batch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._applier._commit = self._commit  # type: ignore[method-assign]
 
     async def _seek(self, partitions: Any, *, compare: bool = False) -> None:
         consumer = self._subscriber.consumer
@@ -100,11 +105,11 @@ class OffsetsInKafka(Consumer):
     async def _compare(self, partitions: Any) -> Any:
         return {}
 
-    async def _commit(self, runs: Any, known: Any = None) -> None:
-        batches, faults = self._decode(runs)
+    async def _commit(self, runs: Any, fault: Any = None) -> None:
+        batches, faults = self._applier._decode(runs)
         async with self._pool.acquire() as tx, tx.transaction():
             for topic, batch in batches.items():
-                await self._handlers[topic](tx, batch)
+                await self._applier._handlers[topic](tx, batch)
             await self._dead_letters.write(tx, faults)
         crash("committed")
         for run in runs:
@@ -147,12 +152,12 @@ async def main() -> None:
     if sys.argv[1] == "relay":
         crash_around_relay()
         async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=1) as pool:
-            own = OwnTopics(settings, pool, [RECORDINGS], KEPT)
+            own = OwnTopics(settings, pool, [KEPT])
             relay = Relay(settings, os.environ["DATABASE_URL"], source="enrollment", own=own, metrics=metrics)
             await asyncio.gather(own.run(), relay.run())
         return
     kind = OffsetsInKafka if sys.argv[1] == "broken-consumer" else Consumer
-    crash_around_steps(kind)
+    crash_around_steps()
     async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=4, command_timeout=20) as pool:
         subscriptions = [Subscription(RECORDINGS, count)]
         await kind(settings, pool, group="ledger", subscriptions=subscriptions, metrics=metrics).run()

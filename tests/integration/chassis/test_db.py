@@ -8,6 +8,7 @@ import pytest
 
 from chassis.db import create_pool
 from chassis.http import create_app
+from chassis.probes import DatabaseProbe
 from stack.postgres import Database, Postgres
 
 
@@ -38,7 +39,7 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]
 
 async def test_a_database_that_goes_away_and_comes_back(own_postgres: Postgres) -> None:
     async with create_pool(own_postgres.url(), name="tiny", acquire_timeout=0.5, command_timeout=0.5) as pool:
-        probe = Probe(pool, every=0.05)
+        probe = DatabaseProbe(pool)
         app = create_app("Tiny", version="1", components=[probe])
 
         @app.get("/now")

@@ -13,11 +13,12 @@ from chassis.cli import service_cli
 from chassis.db import create_pool
 from chassis.http import create_app
 from chassis.migrate import Source
-from chassis.run import App, HttpServer, Stop
-from chassis.settings import ServiceSettings
+from chassis.run import App, HttpServer
+from chassis.settings import ProcessSettings
+from exactly_once import Verdict
 
 
-class Settings(ServiceSettings):
+class Settings(ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="TINY_")
 
     database_used: bool = True
@@ -33,7 +34,7 @@ class Worker:
     async def run(self) -> None:
         match self.ends:
             case "verdict":
-                raise Stop(70, "the log was rewound")
+                raise Verdict("the log was rewound")
             case "fails":
                 raise ValueError("of 3573990101010001")
             case "returns":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
-from contracts.decisions import SubmissionDecided
-from contracts.envelope import Fact
-from contracts.schools import CampaignOpened, SchoolListed
-from contracts.targets import FigureStated, TargetUpdated
+from contracts.schools import CampaignOpened
+from contracts.targets import FigureStated
 from contracts.topics import TOPIC_OF
 from exactly_once import Pool
 
@@ -18,7 +18,20 @@ MODELS: dict[str, Any] = {model.type: model for model in TOPIC_OF}
 
 
 async def rows(pool: Pool, table: str) -> list[dict[str, Any]]:
-    return [json.loads(row[0]) for row in await pool.fetch(f"SELECT to_jsonb(t)::text FROM enrollment.{table} AS t")]
+    """The rows as JSON; of a fact table what the event says beside the table's own columns."""
+    fetched = await pool.fetch(f"SELECT to_jsonb(t)::text FROM enrollment.{table} AS t")
+    return [_flat(json.loads(row[0])) for row in fetched]
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    if "data" in row:
+        row = MODELS[row["type"]].model_validate(row["data"]).model_dump(mode="json") | row
+    return {name: _instant(value) for name, value in row.items()}
+
+
+def _instant(value: Any) -> Any:
+    is_instant = isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value)
+    return datetime.fromisoformat(value).isoformat() if is_instant else value
 
 
 async def audit(pool: Pool) -> dict[str, dict[str, Any]]:
@@ -30,7 +43,7 @@ async def audit(pool: Pool) -> dict[str, dict[str, Any]]:
     operations: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in sorted(await rows(pool, "operation"), key=lambda row: row["number"]):
         operations[row["person_id"]].append(row)
-    decisions = by(await rows(pool, "decision"), "submission_id")
+    decisions = by(await rows(pool, "submission_decision_revision"), "submission_id")
     revisions = by(await rows(pool, "person_revision"), "person_id")
 
     assert decisions.keys() == submissions.keys()  # all are decided
@@ -82,7 +95,7 @@ def by(found: list[dict[str, Any]], name: str) -> dict[str, list[dict[str, Any]]
 
 TABLES = {
     "recordings": "person_revision",
-    "submission-decisions": "decision",
+    "submission-decisions": "submission_decision_revision",
     "targets": "target_revision",
     "schools": "school_revision",
 }
@@ -99,17 +112,6 @@ async def _published(pool: Pool) -> None:
     again: dict[tuple[str, str], list[bytes]] = defaultdict(list)
     for table in [*TABLES.values(), *TABLE_OF.values()]:
         for row in sorted(await rows(pool, table), key=lambda row: row["revision"]):
-            event = model_of(table, row).model_validate(row)
+            event = MODELS[row["type"]].model_validate(row)
             again[table, f"{event.campaign}/{event.subject}"].append(event.model_dump_json(exclude_none=True).encode())
     assert said == again
-
-
-def model_of(table: str, row: dict[str, Any]) -> type[Fact]:
-    models: dict[str, type[Fact]] = {
-        "decision": SubmissionDecided,
-        "target_revision": TargetUpdated,
-        "school_revision": SchoolListed,
-        "statement_revision": FigureStated,
-        "campaign_revision": CampaignOpened,
-    }
-    return models.get(table) or MODELS[row["type"]]

@@ -6,6 +6,7 @@ import asyncio
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,6 +17,7 @@ from enrollment.settings import Settings
 from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.world import World, entered
+from tests.support import IMPATIENT
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +56,6 @@ def service_settings(database: Database, bootstrap_servers: str, topic_prefix: s
             "dead_letter_key": Fernet.generate_key().decode(),
             "master_key": urlsafe_b64encode(os.urandom(32)).decode(),
             "http_port": 0,
-            "guard_interval": 1,
-            "relay_poll": 0.1,
-            "progress_interval": 0.2,
+            "tuning": replace(IMPATIENT, max_records=500),
         }
     )

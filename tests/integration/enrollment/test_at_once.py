@@ -11,8 +11,8 @@ from uuid import uuid4
 import asyncpg
 
 from enrollment.identity.keys import SealingKeys
-from enrollment.recordings import store
-from enrollment.recordings.facts import Facts
+from enrollment.submissions import store
+from enrollment.submissions.facts import Facts
 from exactly_once import Batch, OwnTopics, Received
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import CAMPAIGN, World, at, nik
@@ -172,7 +172,7 @@ async def test_a_reader_under_load_gets_every_decision_once_and_in_order(world: 
     done.set()
     await reading
     stored = await world.pool.fetch(
-        "SELECT submission_id::text, revision FROM enrollment.decision ORDER BY device_position"
+        "SELECT id, revision FROM enrollment.submission_decision_revision ORDER BY device_position"
     )
     assert seen == [tuple(row) for row in stored]
     assert len(set(seen)) == len(seen) >= 27

@@ -21,7 +21,7 @@ from contracts.submissions import RecordingSubmitted, SessionClosed, sealing_inf
 from enrollment.consume import subscriptions
 from enrollment.identity.keys import SealingKeys, WrongMasterKey
 from enrollment.identity.vault import Vault
-from enrollment.recordings.rules import person_id_of
+from enrollment.persons.rules import person_id_of
 from exactly_once import Received
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import CAMPAIGN, FIRST, Counter, World, at, nik, received

@@ -18,9 +18,10 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
+from chassis import dead_letters
 from chassis.http import create_app
 from chassis.run import HttpServer
-from enrollment.api import campaigns, dead_letters, devices, figures, recordings
+from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.app import build
 from stack import LocalStack
 from stack.postgres import Database
@@ -95,8 +96,10 @@ def openapi() -> BaseSchema:
     app = create_app("enrollment", version="1")
     for router in (
         campaigns.router(nothing, nothing),
-        figures.router(nothing, nothing),
-        recordings.router(nothing, nothing),
+        schools.router(nothing, nothing),
+        targets.router(nothing, nothing),
+        submissions.router(nothing),
+        persons.router(nothing, nothing),
         devices.router(nothing, nothing, nothing),
         dead_letters.router(nothing, nothing),
     ):

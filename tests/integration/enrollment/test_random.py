@@ -113,7 +113,7 @@ async def test_any_order_ends_with_the_same_people_counting(world: World) -> Non
 
 async def forget(world: World) -> None:
     """As a database from before the first submission."""
-    tables = ["submission", "decision", "person_revision", "person_submission", "operation"]
+    tables = ["submission", "submission_decision_revision", "person_revision", "person_submission", "operation"]
     for table in tables:
         await world.owner.execute(f"ALTER TABLE enrollment.{table} DISABLE TRIGGER append_only")
     await world.owner.execute(f"TRUNCATE {', '.join('enrollment.' + t for t in [*tables, 'person', 'citizen'])}")

@@ -284,7 +284,14 @@ async def test_tables_of_truth_refuse_to_be_changed(world: World) -> None:
     await world.open()
     counter = await world.counter()
     await world.handle(counter.submission())
-    for table in ("submission", "decision", "person_revision", "campaign_revision", "person_submission", "operation"):
+    for table in (
+        "submission",
+        "submission_decision_revision",
+        "person_revision",
+        "campaign_revision",
+        "person_submission",
+        "operation",
+    ):
         for statement in (f"UPDATE enrollment.{table} SET campaign = campaign", f"DELETE FROM enrollment.{table}"):
             with pytest.raises(Exception, match="append-only"):
                 await world.pool.execute(statement)

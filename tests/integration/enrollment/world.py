@@ -25,8 +25,8 @@ from contracts.envelope import Event
 from contracts.submissions import RecordingSubmitted, SessionClosed, sealing_info
 from contracts.topics import CATALOGUE
 from enrollment.consume import subscriptions
-from enrollment.identity.boxes import SUITE, from_base64
 from enrollment.identity.keys import SealingKeys
+from enrollment.identity.sealed_messages import SUITE, from_base64
 from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
 from exactly_once import Batch, Received

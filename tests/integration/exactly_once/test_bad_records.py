@@ -16,7 +16,7 @@ from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict, flood
 from exactly_once.flood import FloodLimit
 from tests.ledger import consuming, count, ledger_consumer, producing, recording, send, send_raw
-from tests.support import until
+from tests.support import tuned, until
 
 GOOD = encode(recording(1), "test")
 TYPE = ("ce_type", b"jemputbola.recording-completed.v1")

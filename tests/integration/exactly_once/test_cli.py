@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Sequence
 
 import asyncpg
 import pytest
 import typer
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
+from chassis import verbs
+from chassis.cli import OneLine
+from chassis.db import create_pool
+from chassis.run import App
+from chassis.settings import ServiceSettings
 from contracts.topics import RECORDINGS
-from exactly_once import KafkaSettings, Pool, Subscription
-from exactly_once.cli import Wiring, add_verbs
+from exactly_once import KafkaSettings, Subscription
 from stack.postgres import Database
 from tests.ledger import consuming, count, ledger_consumer, recording, send, send_raw
 from tests.support import until
@@ -26,11 +30,14 @@ NIK = "3573990101070001"
 def run(settings: KafkaSettings, database: Database):
     """Runs a verb in a thread: it has an event loop of its own."""
 
-    async def subscribe(_: Pool) -> Sequence[Subscription]:
-        return [Subscription(RECORDINGS, count)]
+    service = ServiceSettings(database_url=SecretStr(database.url), http_port=0, **dict(settings))
 
-    app = typer.Typer()
-    add_verbs(app, lambda: Wiring(settings, database.url, subscribe))
+    def build(settings: ServiceSettings) -> App:
+        pools = [create_pool(settings.dsn, name="ledger")]
+        return App(settings, components={}, pools=pools, subscriptions=[Subscription(RECORDINGS, count)])
+
+    app = typer.Typer(name="ledger", cls=OneLine)
+    verbs.add(app, build, lambda: service)
 
     async def runs(*words: str) -> Result:
         return await asyncio.to_thread(CliRunner().invoke, app, list(words), terminal_width=200)
@@ -53,7 +60,8 @@ async def test_positions(run, settings: KafkaSettings, pool: asyncpg.Pool) -> No
     assert await pool.fetchval("SELECT reason FROM exactly_once.position_decision") == "ticket 17"
     assert (await run("position", "accept", "recordings", "3", "--from", "end")).exit_code == 2, "a reason is asked for"
     foreign = await run("position", "accept", "visits", "0", "--from", "begin", "--reason", "a slip")
-    assert (foreign.exit_code, foreign.output) == (78, "this service has never read visits/0: see position list\n")
+    told = "ledger: this service has never read visits/0: see position list\n"
+    assert (foreign.exit_code, foreign.output) == (78, told)
 
 
 async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) -> None:
@@ -68,7 +76,7 @@ async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) ->
     first = next(str(letter["id"]) for letter in listed if letter["reason"] == "wrong_field")
     shown = (await run("dead-letters", "show", first)).output
     assert NIK not in shown
-    assert f'value: {{"nik": "{"*" * 16}"}}' in shown
+    assert 'value: {"nik": "[masked]"}' in shown
     replayed = await run("dead-letters", "replay", "--all")
     assert replayed.exit_code == 1
     assert replayed.output.count("still bad") == 2
@@ -76,7 +84,7 @@ async def test_dead_letters(run, settings: KafkaSettings, pool: asyncpg.Pool) ->
     assert discarded.output == f"{first}: discarded\n"
     assert (await run("dead-letters", "discard", first, "--reason", "again")).exit_code == 1
     unknown = await run("dead-letters", "show", "4711")
-    assert (unknown.exit_code, unknown.output) == (1, "there is no dead letter 4711\n")
+    assert (unknown.exit_code, unknown.output) == (1, "ledger: there is no dead letter 4711\n")
 
 
 async def test_provision_says_what_it_did(run) -> None:
@@ -91,7 +99,7 @@ async def test_only_a_flood_is_let_pass_and_not_beyond_the_log(
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 60 FROM exactly_once.position"))
     let_pass = ("dead-letters", "let-pass", "recordings", "3", "--reason", "looked at", "--until")
     early = await run(*let_pass, "end")
-    said = "no flood has stopped this service: there is nothing to let pass\n"
+    said = "ledger: no flood has stopped this service: there is nothing to let pass\n"
     assert (early.exit_code, early.output) == (1, said)
     await pool.execute("INSERT INTO exactly_once.flood (verdict) VALUES ('flood of bad records: 20 in a row')")
     assert "--until is begin, end, or an offset from 0 to" in (await run(*let_pass, "4711")).output

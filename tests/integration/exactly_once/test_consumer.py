@@ -12,12 +12,13 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from exactly_once import Batch, Connection, Consumer, KafkaProbe, KafkaSettings, position
+from chassis.probes import KafkaProbe
+from exactly_once import Batch, Connection, Consumer, KafkaSettings, position
 from exactly_once.errors import Fenced
 from exactly_once.position import Move
 from stack.ports import free_port
 from tests.ledger import consuming, ledger_consumer, recording, send
-from tests.support import until
+from tests.support import tuned, until
 
 
 async def test_every_record_is_applied_once(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
@@ -52,9 +53,13 @@ class Overtaken(Consumer):
 
     overtaken = False
 
-    async def _commit(self, runs: Any, known: Any = None) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._commit, self._applier._commit = self._applier._commit, self._overtaken
+
+    async def _overtaken(self, runs: Any, fault: Any = None) -> None:
         try:
-            await super()._commit(runs, known)
+            await self._commit(runs, fault)
         except ZeroDivisionError:
             if not self.overtaken:
                 self.overtaken = True

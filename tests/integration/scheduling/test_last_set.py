@@ -45,7 +45,7 @@ async def test_of_many_who_read_the_same_revision_one_moves_the_visit(scheduling
     )
     answers = await asyncio.gather(*moves)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 412: AT_ONCE - 1}
-    found = await scheduling.tx.fetch("SELECT revision FROM visit_version ORDER BY revision")
+    found = await scheduling.tx.fetch("SELECT revision FROM scheduling.visit_revision ORDER BY revision")
     assert [row["revision"] for row in found] == [1, 2]
 
 

@@ -23,7 +23,7 @@ async def test_a_set_is_made_said_again_and_changed(empty: Scheduling) -> None:
     await empty.ask("PUT", "/sets/alat-0", {"known_at": KNOWN_AT})
     found = (await empty.ask("GET", "/sets")).json()["sets"]
     assert [(one["set_id"], one["revision"]) for one in found] == [("alat-0", 1), ("alat-1", 2)]
-    assert await empty.tx.fetchval("SELECT count(*) FROM set_version WHERE set_id = 'alat-1'") == 2
+    assert await empty.tx.fetchval("SELECT count(*) FROM scheduling.set_revision WHERE id = 'alat-1'") == 2
 
 
 async def test_a_set_is_made_and_not_changed_when_it_is_said_so(empty: Scheduling) -> None:

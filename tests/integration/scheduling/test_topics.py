@@ -75,7 +75,11 @@ async def test_a_campaign_arrives_and_its_visits_are_told(running: Scheduling, s
     await say(settings, opened(), lie, listed(NPSN[0]), listed(NPSN[0]), listed(NPSN[1]))
 
     async def arrived() -> bool:
-        return bool(await running.tx.fetchval("SELECT count(*) = 2 FROM school_current WHERE campaign = $1", REPLAYED))
+        return bool(
+            await running.tx.fetchval(
+                "SELECT count(DISTINCT id) = 2 FROM scheduling.school_revision WHERE campaign = $1", REPLAYED
+            )
+        )
 
     await until(arrived)
     dead = await running.tx.fetch('SELECT topic, "offset", reason FROM exactly_once.dead_letter')
@@ -102,7 +106,7 @@ async def test_a_campaign_arrives_and_its_visits_are_told(running: Scheduling, s
     ]
     # Each record is, to the byte, what the stored revision says now: a lost topic can be told again.
     for record, said in zip(records, told, strict=True):
-        stored = await store.as_of(running.tx, REPLAYED, said.visit_id, said.revision)
+        stored = await store.last(running.tx, REPLAYED, said.visit_id, said.revision)
         assert stored is not None
         again = encode(event(stored), "scheduling")
         assert (again.key, again.value, tuple(again.headers)) == (record.key, record.value, record.headers)

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import pytest
 
+from chassis.answers import problem_of
 from chassis.bodies import Revised
-from chassis.problems import Problem
+from chassis.refusal import Refused, Stale
 
 THEN = datetime(2024, 11, 1, 9, tzinfo=UTC)
 LATER = datetime(2024, 11, 2, 9, tzinfo=UTC)
@@ -29,7 +30,8 @@ def refused(
     """The type of the problem and its pointers; None when the body is taken."""
     try:
         PutThing(**body).check(clock, expected, current)
-    except Problem as problem:
+    except (Refused, Stale) as refusal:
+        problem = problem_of(refusal)
         return problem.kind.slug, [error["pointer"] for error in problem.ext.get("errors", [])]
     return None
 

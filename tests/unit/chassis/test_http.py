@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from hypothesis import settings as hypothesis_settings
 from starlette.responses import StreamingResponse
 
-from chassis.http import create_app, etag, not_modified
+from chassis.conditional import etag, not_modified
+from chassis.http import create_app
 from tests.unit.chassis.openapi_checks import check, schema_of
 from tests.unit.chassis.tiny import tiny_app
 

@@ -10,13 +10,8 @@ import httpx
 import pytest
 
 from chassis.http import create_app
-from chassis.run import HttpServer, Stop, supervise
-
-
-class Verdict(Exception):
-    """As a package that may not import the chassis raises it."""
-
-    exit_code = 70
+from chassis.run import HttpServer, supervise
+from exactly_once import Misconfigured, Verdict
 
 
 class Part:
@@ -59,7 +54,7 @@ def raising(error: Exception) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("end", "code", "line"),
     [
-        (raising(Stop(78, "no broker")), 78, "tiny: no broker"),
+        (raising(Misconfigured("no broker")), 78, "tiny: no broker"),
         (raising(Verdict("the log was rewound")), 70, "tiny: the log was rewound"),
         (raising(ValueError("of 3573990101010001")), 1, "tiny: ending failed: ValueError, the log says more"),
         (lambda: None, 1, "tiny: ending ended by itself"),
@@ -138,7 +133,7 @@ async def readiness(server: HttpServer) -> tuple[int, object]:
 async def test_a_port_in_use_is_told() -> None:
     taken = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
-    with pytest.raises(Stop, match=f"cannot listen on 127.0.0.1 port {port}: address already in use") as caught:
+    with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1 port {port}: address already in") as caught:
         await HttpServer(create_app("Tiny", version="1"), "127.0.0.1", port).run()
     assert caught.value.exit_code == 78
     taken.close()

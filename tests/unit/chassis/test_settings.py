@@ -6,7 +6,8 @@ import pytest
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import ConfigurationError, ServiceSettings, load
+from chassis.settings import ProcessSettings, load
+from exactly_once import Misconfigured
 
 URL = "postgresql://tiny:s3cret-word@db:5432/tiny"
 
@@ -16,7 +17,7 @@ class Mixin(BaseModel):
     key: SecretStr = SecretStr("")
 
 
-class Settings(Mixin, ServiceSettings):
+class Settings(Mixin, ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="TINY_")
 
     limit: int = Field(default=5, ge=1)
@@ -46,9 +47,9 @@ def test_every_problem_is_a_line_that_names_the_variable_and_no_value(monkeypatc
     monkeypatch.setenv("TINY_HTTP_PORT", "99999-s3cret")
     monkeypatch.setenv("TINY_LOG_FORMAT", "s3cret")
     monkeypatch.delenv("SERVERS_OF_ALL")
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(Misconfigured) as caught:
         load(Settings)
-    lines = caught.value.line.splitlines()
+    lines = str(caught.value).splitlines()
     assert [line.split()[0] for line in lines] == [
         "SERVERS_OF_ALL",
         "TINY_DATABASE_URL",
@@ -57,14 +58,14 @@ def test_every_problem_is_a_line_that_names_the_variable_and_no_value(monkeypatc
     ]
     assert lines[0] == "SERVERS_OF_ALL is missing"
     assert "must be a URL like postgresql://" in lines[1]
-    assert "s3cret" not in caught.value.line
+    assert "s3cret" not in str(caught.value)
     assert caught.value.exit_code == 78
 
 
 @pytest.mark.parametrize("url", ["", "postgresql://", "postgresql://h", "http://h/d", "postgresql://h:port/d"])
 def test_urls_that_are_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINY_DATABASE_URL", url)
-    with pytest.raises(ConfigurationError, match="TINY_DATABASE_URL is wrong"):
+    with pytest.raises(Misconfigured, match="TINY_DATABASE_URL is wrong"):
         load(Settings)
 
 

@@ -6,8 +6,11 @@ from fastapi import APIRouter, FastAPI, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.commands import IdempotencyKey
-from chassis.http import IfMatch, create_app, etag, problems, require_revision
+from chassis.conditional import IfMatch, etag
+from chassis.http import create_app
+from chassis.openapi import problems
 from chassis.problems import NOT_FOUND, STALE_REVISION, Problem
+from chassis.refusal import require_revision
 from contracts.types import Whole
 
 Id = Annotated[int, Path(ge=1, le=1000)]

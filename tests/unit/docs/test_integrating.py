@@ -13,9 +13,9 @@ from contracts import golden
 from contracts.decisions import Outcome
 from contracts.generate import HOME
 from contracts.submissions import Identity, RecordingSubmitted, sealing_info
-from enrollment.recordings.judge import DeadReason
-from enrollment.recordings.rules import Cause as CauseOfRecording
-from enrollment.recordings.rules import HeldReason, NobodyReason, Reason
+from enrollment.persons.rules import Cause as CauseOfRecording
+from enrollment.persons.rules import HeldReason, Reason, UnidentifiedReason
+from enrollment.submissions.authenticate import UnauthenticatedReason
 from scheduling.refusal import Reason as Refusal
 
 ROOT = Path(__file__).parents[3]
@@ -52,7 +52,7 @@ def _said(tree: ast.Module, functions: tuple[str, ...]) -> Iterator[str]:
                     yield str(value.value)
 
 
-DEAD = words(DeadReason) | said(EXACTLY_ONCE, "Undecodable", "Fault") | said(ENROLLMENT, "reject")
+DEAD = words(UnauthenticatedReason) | said(EXACTLY_ONCE, "Undecodable", "Fault") | said(ENROLLMENT, "reject")
 REFUSALS = words(Refusal) | said(SCHEDULING, "Problem")
 
 
@@ -79,7 +79,9 @@ def test_the_search_finds_what_is_said() -> None:
 def test_outcomes_and_statuses_are_as_the_code_has_them() -> None:
     outcomes = {word: cells[0] for word, cells in rows("Reasons").items()}
     assert {word for word, outcome in outcomes.items() if outcome == "held"} == words(HeldReason)
-    assert {word for word, outcome in outcomes.items() if outcome == "rejected"} == words(NobodyReason) | {"voided"}
+    assert {word for word, outcome in outcomes.items() if outcome == "rejected"} == words(UnidentifiedReason) | {
+        "voided"
+    }
     assert {word: cells[0] for word, cells in rows("Problems").items()} == {kind.type: str(kind.status) for kind in ALL}
 
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from enrollment.recordings.rules import Person, Recording, decisions
+from enrollment.persons.rules import Person, Submission, decisions
 
 NOON = datetime(2024, 10, 1, 5, tzinfo=UTC)
 
 
-def recording(number: int, day: int = 1, **changes: Any) -> Recording:
+def recording(number: int, day: int = 1, **changes: Any) -> Submission:
     """Recording number n, of a day of October."""
     moment = NOON + timedelta(days=day - 1)
     return replace(
-        Recording(
+        Submission(
             submission_id=f"00000000-0000-7000-8000-{number:012d}",
             device_id="mpp-1",
             device_seq=number + 1,
@@ -28,7 +28,7 @@ def recording(number: int, day: int = 1, **changes: Any) -> Recording:
     )
 
 
-def person(*recordings: Recording, reattributed: str | None = None) -> Person:
+def person(*recordings: Submission, reattributed: str | None = None) -> Person:
     return Person({r.submission_id: r for r in recordings}, reattributed)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
-from chassis.bodies import is_plausible
+from contracts.days import day_of, is_plausible
 from contracts.envelope import next_known_at
 from contracts.schools import CampaignOpened
-from enrollment.schools.rules import campaign_faults, day_in, judging_fields_changed, repeated
+from enrollment.campaigns.rules import assessing_fields_changed, campaign_faults
+from enrollment.schools.rules import repeated
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -43,7 +46,7 @@ def campaign(**changes: Any) -> CampaignOpened:
     ],
 )
 def test_days_are_counted_in_the_campaigns_zone_and_not_in_utc(instant: str, day: str) -> None:
-    assert day_in("Asia/Jakarta", datetime.fromisoformat(instant)).isoformat() == day
+    assert day_of(datetime.fromisoformat(instant), ZoneInfo("Asia/Jakarta")).isoformat() == day
 
 
 def test_a_campaign_in_order_has_no_faults() -> None:
@@ -53,7 +56,8 @@ def test_a_campaign_in_order_has_no_faults() -> None:
 
 @pytest.mark.parametrize("zone", ["Asia/Malang", "WIB", "asia/jakarta"])
 def test_the_zone_exists(zone: str) -> None:
-    assert [pointer for pointer, _ in campaign_faults(campaign(zone=zone), None)] == ["#/zone"]
+    with pytest.raises(ValidationError, match="must be an IANA time zone"):
+        campaign(zone=zone)
 
 
 def test_it_opens_before_it_ends() -> None:
@@ -66,8 +70,8 @@ def test_the_clock_stays_as_it_was_opened() -> None:
 
 
 def test_what_submissions_are_judged_by_is_told() -> None:
-    assert judging_fields_changed(campaign(name="Other", kinds=["mpp"]), campaign()) == []
-    assert judging_fields_changed(campaign(zone="Asia/Makassar", opens_on=date(2024, 9, 2)), campaign()) == [
+    assert assessing_fields_changed(campaign(name="Other", kinds=["mpp"]), campaign()) == []
+    assert assessing_fields_changed(campaign(zone="Asia/Makassar", opens_on=date(2024, 9, 2)), campaign()) == [
         "zone",
         "opens_on",
     ]

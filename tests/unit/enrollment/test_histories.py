@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrollment.recordings.revisions import Known, Step, change
-from enrollment.recordings.rules import (
+from enrollment.persons.revisions import KnownPerson, Step, change
+from enrollment.persons.rules import (
     Decision,
     Person,
-    Recording,
+    Submission,
     cause_of_arrival,
     counting,
     decisions,
@@ -42,20 +42,20 @@ recordings = st.lists(
 def by_hand(of: Person) -> str | None:
     """Who counts, said in another way: sort, take the first."""
     standing = sorted(
-        (r.recorded_at, r.submission_id) for r in of.recordings.values() if r.held is None and not r.voided
+        (r.recorded_at, r.submission_id) for r in of.submissions.values() if r.held is None and not r.voided
     )
     return standing[0][1] if standing else None
 
 
 @given(arriving=recordings, data=st.data())
-def test_order_and_repeats_change_nothing(arriving: list[Recording], data: st.DataObject) -> None:
+def test_order_and_repeats_change_nothing(arriving: list[Submission], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(arriving + arriving))
     voided = data.draw(st.sets(st.sampled_from([r.submission_id for r in arriving]))) if arriving else set()
 
-    def fold(order: list[Recording]) -> Person:
+    def fold(order: list[Submission]) -> Person:
         of = Person()
         for one in order:
-            if one.submission_id not in of.recordings:  # the inbox: a submission is taken once
+            if one.submission_id not in of.submissions:  # the inbox: a submission is taken once
                 of = of.recorded(one)
         for submission_id in voided:
             of = of.voided(submission_id)
@@ -93,7 +93,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
     return history
 
 
-def happen(known: Known, what: str, subject: Any, now: datetime) -> Step:
+def happen(known: KnownPerson, what: str, subject: Any, now: datetime) -> Step:
     of = known.person
     match what:
         case "arrive":
@@ -111,7 +111,7 @@ def happen(known: Known, what: str, subject: Any, now: datetime) -> Step:
 def test_what_is_published_step_by_step_is_what_the_fold_says(
     history: list[tuple[str, Any]], minutes: list[int]
 ) -> None:
-    known, events, told = Known("malang-2024", PERSON), [], {}
+    known, events, told = KnownPerson("malang-2024", PERSON), [], {}
     for (what, subject), minute in zip(history, minutes, strict=False):
         before, step = known, happen(known, what, subject, EARLY + timedelta(minutes=minute))  # a clock that jumps
         known = step.known
@@ -131,7 +131,7 @@ def test_what_is_published_step_by_step_is_what_the_fold_says(
     assert sum(e.outcome == "counted" for e in told.values()) == (counts is not None)
     assert (events[-1].counts if events else False) == (counts is not None)
     if counts is not None:
-        first, last = known.person.recordings[counts], events[-1]
+        first, last = known.person.submissions[counts], events[-1]
         assert told[counts].outcome == "counted"
         assert (last.recorded_at, last.recorded_on, last.received_at) == (
             first.recorded_at,
@@ -142,7 +142,7 @@ def test_what_is_published_step_by_step_is_what_the_fold_says(
 
 
 @given(arriving=recordings)
-def test_at_most_one_counts_and_nothing_that_is_held_or_voided(arriving: list[Recording]) -> None:
+def test_at_most_one_counts_and_nothing_that_is_held_or_voided(arriving: list[Submission]) -> None:
     of = person(*arriving)
     assert outcomes(of).count("counted") == (counting(arriving) is not None)
     assert all(decisions(of)[r.submission_id].outcome == "held" for r in arriving if r.held)
@@ -152,7 +152,7 @@ def test_at_most_one_counts_and_nothing_that_is_held_or_voided(arriving: list[Re
 
 
 def causes(*happening: tuple[str, Any]) -> list[tuple[str, str, bool]]:
-    known, said = Known("malang-2024", PERSON), []
+    known, said = KnownPerson("malang-2024", PERSON), []
     for what, subject in happening:
         step = happen(known, what, subject, EARLY)
         known = step.known

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollment.identity.boxes import SUITE, from_base64, open_box, signed_by
-from enrollment.identity.rules import Person, age_on, birth_date_agrees, read
+from enrollment.identity.rules import Holder, age_on, birth_date_agrees, read
+from enrollment.identity.sealed_messages import SUITE, from_base64, open_sealed, signed_by
 from enrollment.identity.vault import Vault
 
 NIK = "3573991705070001"  # a man of 17 May 2007
@@ -27,8 +27,8 @@ def inside(**changes: Any) -> bytes:
 
 
 def test_a_box_names_a_person() -> None:
-    assert read(inside()) == Person(NIK, date(2007, 5, 17), False)
-    assert read(inside(married=True)) == Person(NIK, date(2007, 5, 17), True)
+    assert read(inside()) == Holder(NIK, date(2007, 5, 17), False)
+    assert read(inside(married=True)) == Holder(NIK, date(2007, 5, 17), True)
 
 
 @pytest.mark.parametrize("nik", ["357399170507000", "35739917050700011", "357399170507000x", "", "３573991705070001"])
@@ -38,7 +38,7 @@ def test_a_nik_has_sixteen_digits(nik: str) -> None:
 
 def test_serial_0000_is_nobodys() -> None:
     assert read(inside(nik="3573991705070000")) == "malformed_nik"
-    assert isinstance(read(inside(nik="3573991705079999")), Person)
+    assert isinstance(read(inside(nik="3573991705079999")), Holder)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_a_person_shows_nothing_when_printed() -> None:
     ],
 )
 def test_the_birth_date_in_the_nik_is_compared_and_never_refused(nik: str, birth_date: str, agrees: bool) -> None:
-    assert isinstance(read(inside(nik=nik, birth_date=birth_date)), Person)
+    assert isinstance(read(inside(nik=nik, birth_date=birth_date)), Holder)
     assert birth_date_agrees(nik, date.fromisoformat(birth_date)) is agrees
 
 
 def test_another_prefix_than_the_citys_is_normal() -> None:
-    assert isinstance(read(inside(nik="9171011705070001")), Person)
+    assert isinstance(read(inside(nik="9171011705070001")), Holder)
 
 
 # -- ages
@@ -154,12 +154,12 @@ def test_a_master_key_has_32_bytes() -> None:
 def test_a_box_opens_with_its_key_and_for_its_submission() -> None:
     private = X25519PrivateKey.generate()
     sealed = urlsafe_b64encode(SUITE.encrypt(inside(), private.public_key(), b"info")).rstrip(b"=").decode()
-    assert open_box(private, sealed, b"info") == inside()
-    assert open_box(private, sealed, b"another submission") is None
-    assert open_box(X25519PrivateKey.generate(), sealed, b"info") is None
-    assert open_box(private, sealed[:-4], b"info") is None
-    assert open_box(private, "A" * 65, b"info") is None  # no base64 at all
-    assert open_box(private, "A" * 64, b"info") is None
+    assert open_sealed(private, sealed, b"info") == inside()
+    assert open_sealed(private, sealed, b"another submission") is None
+    assert open_sealed(X25519PrivateKey.generate(), sealed, b"info") is None
+    assert open_sealed(private, sealed[:-4], b"info") is None
+    assert open_sealed(private, "A" * 65, b"info") is None  # no base64 at all
+    assert open_sealed(private, "A" * 64, b"info") is None
 
 
 def test_a_signature_may_be_raw_or_base64_of_either_kind() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from enrollment.recordings.rules import (
+from enrollment.persons.rules import (
     Decision,
     State,
     decisions,

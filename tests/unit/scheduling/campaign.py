@@ -8,8 +8,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from contracts.schools import CampaignOpened
-from scheduling.visits.model import Asked, Visit
-from scheduling.visits.rules import Situation
+from scheduling.visits.constraints import Situation
+from scheduling.visits.model import Asked, PlannedVisit
 
 WIB: Final = ZoneInfo("Asia/Jakarta")
 DAYS: Final = tuple(date(2024, 11, number) for number in range(11, 16))
@@ -51,5 +51,5 @@ def asked(**changes: Any) -> Asked:
     )
 
 
-def situation(*visits: Visit, sets: Mapping[str, bool] = SETS, listed: Iterable[str] = SCHOOLS) -> Situation:
+def situation(*visits: PlannedVisit, sets: Mapping[str, bool] = SETS, listed: Iterable[str] = SCHOOLS) -> Situation:
     return Situation(CAMPAIGN, sets, frozenset(listed), visits)

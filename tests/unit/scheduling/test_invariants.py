@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scheduling.refusal import Refused
 from scheduling.sets.rules import RecordingSet, put
 from scheduling.visits import rules
-from scheduling.visits.model import Visit, event
+from scheduling.visits.model import PlannedVisit, event
 from tests.unit.scheduling.campaign import CAMPAIGN, DAYS, NOW, SCHOOLS, SETS, WIB, asked, at, situation, visit_id
 
 DAY = st.sampled_from([*DAYS, DAYS[0] - timedelta(days=1), DAYS[-1] + timedelta(days=1)])
@@ -44,22 +44,26 @@ COMMANDS = st.lists(
 )
 
 
+def made(name: str) -> RecordingSet:
+    return RecordingSet(campaign="ujian-2024", set_id=name, revision=1, known_at=NOW)
+
+
 class Campaign:
     """What a store would hold: every revision of every visit, and the sets."""
 
     def __init__(self) -> None:
-        self.versions: dict[str, list[Visit]] = {}
-        self.sets = {name: RecordingSet("ujian-2024", name, 1, NOW, None, True) for name in SETS}
+        self.versions: dict[str, list[PlannedVisit]] = {}
+        self.sets = {name: made(name) for name in SETS}
 
     @property
-    def current(self) -> list[Visit]:
+    def current(self) -> list[PlannedVisit]:
         return [versions[-1] for versions in self.versions.values()]
 
     def do(self, verb: str, which: Any, what: Any, now: datetime) -> None:
         there = situation(*self.current, sets={name: one.in_service for name, one in self.sets.items()})
         if verb == "service":
-            new = RecordingSet("ujian-2024", which, 0, now, None, what)
-            self.sets[which] = put(self.sets[which], new, self.of_set(which), CAMPAIGN.zone)
+            asked_for = {"set_id": which, "label": None, "in_service": what}
+            self.sets[which] = put(self.sets[which], asked_for, self.of_set(which), CAMPAIGN, now)
             return
         versions = self.versions.get(visit_id(which))
         if verb == "schedule":
@@ -79,7 +83,7 @@ class Campaign:
         if new_one is not old:
             versions.append(new_one)
 
-    def of_set(self, name: str) -> list[Visit]:
+    def of_set(self, name: str) -> list[PlannedVisit]:
         return [visit for visit in self.current if name in visit.plan.sets]
 
 
@@ -139,7 +143,7 @@ def test_a_number_of_sets_is_had_exactly_when_that_many_are_free(
             campaign.do(*command)
     there = situation(*campaign.current, sets={name: one.in_service for name, one in campaign.sets.items()})
 
-    def possible(sets: Any) -> Visit | None:
+    def possible(sets: Any) -> PlannedVisit | None:
         with suppress(Refused):
             return rules.schedule(visit_id(99), asked(**{**plan, "sets": sets}), there, NOW)
         return None

@@ -1,6 +1,5 @@
 """Which recording sets can go, and when one may be taken out of service."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,15 +8,15 @@ import pytest
 from scheduling.refusal import Refused
 from scheduling.sets.rules import RecordingSet, put
 from scheduling.visits import rules
-from scheduling.visits.model import Visit
+from scheduling.visits.model import PlannedVisit
 from tests.unit.scheduling.campaign import CAMPAIGN, DAYS, NOW, SCHOOLS, SETS, asked, at, situation, visit_id
 
 
-def scheduled(number: int, *beside: Visit, sets_there: Any = SETS, **changes: Any) -> Visit:
+def scheduled(number: int, *beside: PlannedVisit, sets_there: Any = SETS, **changes: Any) -> PlannedVisit:
     return rules.schedule(visit_id(number), asked(**changes), situation(*beside, sets=sets_there), NOW)
 
 
-def refused(reason: str, *beside: Visit, **changes: Any) -> Refused:
+def refused(reason: str, *beside: PlannedVisit, **changes: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         scheduled(99, *beside, **changes)
     assert caught.value.reason == reason
@@ -96,21 +95,21 @@ def test_a_team_goes_to_three_schools_a_day() -> None:
 
 
 def test_a_set_is_made_and_changed_in_revisions() -> None:
-    asked_for = RecordingSet("ujian-2024", "set-1", 0, NOW, "Alat 1", True)
-    made = put(None, asked_for, [], CAMPAIGN.zone)
-    assert made == replace(asked_for, revision=1)
-    assert put(made, replace(asked_for, known_at=NOW + timedelta(days=1)), [], CAMPAIGN.zone) is made
-    out = put(made, replace(asked_for, in_service=False), [], CAMPAIGN.zone)
+    asked_for = {"set_id": "set-1", "label": "Alat 1", "in_service": True}
+    made = put(None, asked_for, [], CAMPAIGN, NOW)
+    assert made == RecordingSet(campaign="ujian-2024", revision=1, known_at=NOW, **asked_for)
+    assert put(made, asked_for, [], CAMPAIGN, NOW + timedelta(days=1)) is made
+    out = put(made, {**asked_for, "in_service": False}, [], CAMPAIGN, NOW)
     assert (out.revision, out.in_service, out.known_at) == (2, False, NOW + timedelta(microseconds=1))
 
 
 def test_a_set_that_coming_visits_count_on_stays_in_service() -> None:
     visit = scheduled(1)
-    made = RecordingSet("ujian-2024", "set-1", 1, NOW, None, True)
-    out = replace(made, in_service=False, known_at=at(DAYS[1], 23))
+    made = RecordingSet(campaign="ujian-2024", set_id="set-1", revision=1, known_at=NOW)
+    out = {"set_id": "set-1", "label": None, "in_service": False}
     with pytest.raises(Refused) as caught:
-        put(made, out, [visit], CAMPAIGN.zone)
+        put(made, out, [visit], CAMPAIGN, at(DAYS[1], 23))
     assert caught.value.reason == "set_needed"
     assert [named["visit_id"] for named in caught.value.members["visits"]] == [visit.visit_id]
-    assert put(made, out, [rules.cancel(visit, "Hujan", NOW)], CAMPAIGN.zone).revision == 2
-    assert put(made, replace(out, known_at=at(DAYS[2], 0)), [visit], CAMPAIGN.zone).revision == 2
+    assert put(made, out, [rules.cancel(visit, "Hujan", NOW)], CAMPAIGN, at(DAYS[1], 23)).revision == 2
+    assert put(made, out, [visit], CAMPAIGN, at(DAYS[2], 0)).revision == 2

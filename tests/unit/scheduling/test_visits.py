@@ -8,17 +8,17 @@ import pytest
 from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled
 from scheduling.refusal import Refused
 from scheduling.visits import rules
-from scheduling.visits.model import Changes, Visit, event
+from scheduling.visits.model import Changes, PlannedVisit, event
 from tests.unit.scheduling.campaign import CAMPAIGN, DAYS, NOW, SCHOOLS, SETS, asked, at, situation, visit_id
 
 LATER = NOW + timedelta(hours=1)
 
 
-def scheduled(number: int = 1, *beside: Visit, **changes: Any) -> Visit:
+def scheduled(number: int = 1, *beside: PlannedVisit, **changes: Any) -> PlannedVisit:
     return rules.schedule(visit_id(number), asked(**changes), situation(*beside), NOW)
 
 
-def moved(visit: Visit, *beside: Visit, **changes: Any) -> Visit:
+def moved(visit: PlannedVisit, *beside: PlannedVisit, **changes: Any) -> PlannedVisit:
     said: Changes = changes  # type: ignore[assignment]
     return rules.reschedule(visit, rules.after(visit, said, CAMPAIGN.zone), situation(*beside, visit), LATER)
 

@@ -4,24 +4,16 @@ An answer repeats its address, and has a revision and a `known_at`. So a body ma
 means what `If-Match` means, and a `known_at` that comes back unchanged with its revision says nothing new.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from chassis.refusal import Refused, require_revision
+from contracts.days import is_plausible
 from contracts.envelope import HasRevision
 from contracts.schools import Clock
 from contracts.types import Campaign, Instant, Revision
-
-# Far from the ends of the calendar, so that no zone leads beyond it.
-EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def is_plausible(instant: datetime) -> bool:
-    """Whether an instant can be stored, compared and shown in every zone."""
-    return EARLIEST <= instant <= LATEST
 
 
 def _plausible(instant: datetime) -> datetime:
@@ -66,6 +58,20 @@ class Command(BaseModel):
     def said(self, *beside: str) -> dict[str, Any]:
         """What it asks for: all but what every body may hold, and `beside`."""
         return self.model_dump(exclude={*Revised.model_fields, *beside})
+
+
+class Expected:
+    """What a command expects of the last revision, for the handler to ask; afterwards `last` is what there was."""
+
+    def __init__(self, body: "Revised", clock: Clock, revision: int | None) -> None:
+        """`revision` is what the headers expect."""
+        self._body, self._clock, self._revision = body, clock, revision
+        self.last: HasRevision | None = None
+
+    def __call__(self, last: HasRevision | None) -> None:
+        """Raises Refused, Stale."""
+        self.last = last
+        self._body.check(self._clock, self._revision, last)
 
 
 class Revised(Command):

@@ -61,8 +61,8 @@ def answer(fact: Fact, status: int = 200, **headers: str) -> Answer:
 
 def fingerprint(method: str, path: str, body: bytes) -> bytes:
     """SHA-256 of what a command says; the body's JSON in whatever order its members are."""
-    said = [method, path, json.loads(body) if body else None]
-    return sha256(json.dumps(said, sort_keys=True).encode()).digest()
+    content = [method, path, json.loads(body) if body else None]
+    return sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
 async def idempotent(

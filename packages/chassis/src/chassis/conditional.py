@@ -65,5 +65,5 @@ def not_modified(if_none_match: str | None, tag: str) -> Response | None:
     """The 304 to send when the client has this entity tag already, else None."""
     if if_none_match is None:
         return None
-    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
-    return Response(status_code=304, headers={"ETag": tag}) if known & {"*", tag.removeprefix("W/")} else None
+    tags = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return Response(status_code=304, headers={"ETag": tag}) if tags & {"*", tag.removeprefix("W/")} else None

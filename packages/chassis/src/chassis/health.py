@@ -33,6 +33,6 @@ class Health:
 
     def readiness(self) -> Readiness:
         """Ready when no component has a problem and nobody ordered a stop."""
-        said = (f"{c.name}: {problem}" for c in self.components for problem in c.problems())
-        problems = list(dict.fromkeys([self.verdict, *said] if self.verdict else said))
+        told = (f"{c.name}: {problem}" for c in self.components for problem in c.problems())
+        problems = list(dict.fromkeys([self.verdict, *told] if self.verdict else told))
         return Readiness(status="not ready" if problems else "ready", problems=problems)

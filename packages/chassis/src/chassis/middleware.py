@@ -129,11 +129,13 @@ def refuse_unreadable_json(body: bytes) -> None:
         raise Problem(MALFORMED, "The body holds a NUL character.")
     if _ESCAPES.search(body):
         try:
-            places = list(unstorable(json.loads(body), []))
+            pointers = list(unstorable(json.loads(body), []))
         except (ValueError, RecursionError):
             return  # not JSON at all: the app says so
-        if places:
-            errors = [{"detail": "NUL and lone surrogates are not allowed.", "pointer": place} for place in places[:50]]
+        if pointers:
+            errors = [
+                {"detail": "NUL and lone surrogates are not allowed.", "pointer": pointer} for pointer in pointers[:50]
+            ]
             raise Problem(INVALID, errors=errors)
 
 

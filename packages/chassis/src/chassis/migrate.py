@@ -59,19 +59,19 @@ class MigrationError(Misconfigured):
 
 def read(source: Source) -> list[Migration]:
     """The migrations of a folder in order. Raises MigrationError for wrong names, gaps and duplicates."""
-    found: list[Migration] = []
+    migrations: list[Migration] = []
     if not source.dir.is_dir():
         raise MigrationError(f"migrations of {source.name}: {source.dir} is no folder")
     for path in sorted(source.dir.glob("*.sql")):
         match = _NAME.match(path.name)
         if match is None:
             raise MigrationError(f"migrations of {source.name}: {path.name} is not called NNNN_name.sql")
-        found.append(Migration(source.name, int(match[1]), match[2], path.read_text("utf-8")))
-    for expected, migration in enumerate(found, start=1):
+        migrations.append(Migration(source.name, int(match[1]), match[2], path.read_text("utf-8")))
+    for expected, migration in enumerate(migrations, start=1):
         if migration.number != expected:
             what = "is there twice" if migration.number < expected else "is missing"
             raise MigrationError(f"migrations of {source.name}: number {min(expected, migration.number):04d} {what}")
-    return found
+    return migrations
 
 
 async def migrate(dsn: str, sources: Sequence[Source], *, wait: float = 30.0) -> list[str]:

@@ -34,6 +34,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 _REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WITH_BODY: Final = {"post", "put", "patch"}
+ETAG: Final[dict[str, Any]] = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 NO_NUL: Final = r"^[^\u0000]*$"
 
 
@@ -53,7 +54,7 @@ def _response(*kinds: Kind) -> dict[str, Any]:
 
 
 def truthful(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with the problems that the guard and the handlers answer."""
+    """FastAPI's document with the problems of the middleware and the handlers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)

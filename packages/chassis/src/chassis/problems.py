@@ -61,5 +61,5 @@ def invalid(pointer: str, detail: str) -> Problem:
 
 def of_status(status: int) -> Kind:
     """The kind for a bare HTTP status, as frameworks raise it."""
-    known = {kind.status: kind for kind in reversed(ALL)}
-    return known.get(status, MALFORMED if status < 500 else INTERNAL)
+    by_status = {kind.status: kind for kind in reversed(ALL)}
+    return by_status.get(status, MALFORMED if status < 500 else INTERNAL)

@@ -1,6 +1,16 @@
 """How handlers and rules say no, whoever asked: HTTP, a page, a test. Each is answered with one kind of problem."""
 
+from collections.abc import Callable
 from typing import Any
+
+from contracts.envelope import HasRevision
+
+# What a caller expects of the last revision (None: of nothing yet); it raises Refused or Stale.
+Check = Callable[[HasRevision | None], None]
+
+
+def unchecked(_last: HasRevision | None) -> None:
+    """Expects nothing of it."""
 
 
 class Refused(Exception):

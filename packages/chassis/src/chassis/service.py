@@ -22,6 +22,15 @@ from exactly_once import Consumer, DeadLetters, FactTable, OwnTopics, Relay, Sub
 from exactly_once.metrics import Metrics
 
 
+def migrations(name: str, folder: Path) -> list[Source]:
+    """Those of the packages, then the service's own, in `folder`."""
+    return [
+        Source("chassis", chassis.migrations_dir()),
+        Source("exactly_once", exactly_once.migrations_dir()),
+        Source(name, folder),
+    ]
+
+
 class Service:
     """The parts that every service has. Made inside the event loop; connects nothing, `App` does."""
 
@@ -30,7 +39,7 @@ class Service:
         name: str,
         settings: ServiceSettings,
         *,
-        migrations: Path,
+        migrations: Sequence[Source],
         publishes: Sequence[FactTable[Any]] = (),
         server: dict[str, str] | None = None,
         batches: dict[str, str] | None = None,
@@ -46,6 +55,12 @@ class Service:
         self.batches = self.pool if batches is None else self._pool(f"{name}-worker", 3, batches, connect)
         self.registry = new_registry()
         self.own = OwnTopics(settings, self.pool, publishes) if publishes else None
+
+    @property
+    def verified(self) -> OwnTopics:
+        """What commands ask before they decide; of a service that publishes."""
+        assert self.own is not None
+        return self.own
 
     def app(
         self,
@@ -74,11 +89,7 @@ class Service:
                 "worker": [kafka, *own, consumer],
                 "relay": [kafka, *own, *relays],
             },
-            migrations=[
-                Source("chassis", chassis.migrations_dir()),
-                Source("exactly_once", exactly_once.migrations_dir()),
-                Source(self.name, self.migrations),
-            ],
+            migrations=self.migrations,
             pools=list(dict.fromkeys([self.pool, self.batches])),
             registry=self.registry,
             subscriptions=subscriptions,

@@ -91,10 +91,10 @@ def _variable(settings: type[BaseSettings], name: str) -> str:
     """The environment variable behind a field, which errors name by its own name or by its alias."""
     for field_name, field in settings.model_fields.items():
         alias = field.validation_alias
-        known = {field_name, *([alias] if isinstance(alias, str) else [])}
+        names = {field_name, *([alias] if isinstance(alias, str) else [])}
         if isinstance(alias, AliasChoices):
-            known |= {str(choice) for choice in alias.choices}
-        if name.lower() in {k.lower() for k in known}:
+            names |= {str(choice) for choice in alias.choices}
+        if name.lower() in {k.lower() for k in names}:
             first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
             return str(first or f"{settings.model_config.get('env_prefix', '')}{field_name}").upper()
     return name.upper()

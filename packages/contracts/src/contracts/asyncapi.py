@@ -94,8 +94,8 @@ def _message(topic: Topic, model: type[Event]) -> Json:
     }
     example = HOME / "examples" / f"{model.type}.json"
     if example.exists():
-        found = golden.read(example).as_file
-        message["examples"] = [{"headers": found["headers"], "payload": found["value"]}]
+        record = golden.read(example).as_file
+        message["examples"] = [{"headers": record["headers"], "payload": record["value"]}]
     return message
 
 
@@ -129,8 +129,8 @@ def _headers(model: type[Event]) -> Json:
 
 def _schemas() -> Json:
     models = [(model, "validation") for topic in CATALOGUE for model in topic.types]
-    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}", schema_generator=Plain)  # type: ignore[arg-type]
-    schemas: Json = found["$defs"]
+    _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}", schema_generator=Plain)  # type: ignore[arg-type]
+    schemas: Json = definitions["$defs"]
     return schemas
 
 

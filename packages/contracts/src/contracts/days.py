@@ -7,6 +7,15 @@ from zoneinfo import ZoneInfo
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 
+# Far from the ends of the calendar, so that no zone leads beyond it.
+EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def is_plausible(instant: datetime) -> bool:
+    """Whether an instant can be stored, compared and shown in every zone."""
+    return EARLIEST <= instant <= LATEST
+
 
 def is_zone(name: str) -> bool:
     """Whether days can be counted in a zone of this name."""

@@ -27,16 +27,16 @@ def schema(model: type[Event]) -> Json:
     }
 
 
-def topic(found: Topic) -> Json:
+def topic(described: Topic) -> Json:
     """A topic with all that producers and readers rely on. `aggregate` is what a fact's id is derived from."""
     return {
-        "key": found.key,
-        "owner": found.owner,
-        "readers": sorted(found.readers),
-        "partitions": found.partitions,
-        "configuration": found.config,
+        "key": described.key,
+        "owner": described.owner,
+        "readers": sorted(described.readers),
+        "partitions": described.partitions,
+        "configuration": described.config,
         "types": {
-            model.type: {"aggregate": model.aggregate} if issubclass(model, Fact) else {} for model in found.types
+            model.type: {"aggregate": model.aggregate} if issubclass(model, Fact) else {} for model in described.types
         },
     }
 
@@ -44,6 +44,6 @@ def topic(found: Topic) -> Json:
 def contracts() -> Json:
     """Everything that is promised: the topics and the schemas of all types, by name."""
     return {
-        "topics": {found.name: topic(found) for found in CATALOGUE},
-        "types": {model.type: schema(model) for found in CATALOGUE for model in found.types},
+        "topics": {each.name: topic(each) for each in CATALOGUE},
+        "types": {model.type: schema(model) for each in CATALOGUE for model in each.types},
     }

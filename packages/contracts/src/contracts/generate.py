@@ -66,14 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=HOME, help="the folder with schemas/ and examples/")
     options = parser.parse_args(arguments)
     current = contracts()
-    found = list(problems(options.home, current, check=options.check))
-    for line in found:
+    lines = list(problems(options.home, current, check=options.check))
+    for line in lines:
         sys.stderr.write(f"contracts: {line}\n")
-    if not found and not options.check:
+    if not lines and not options.check:
         for path, content in outputs(options.home, current).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-    return 1 if found else 0
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

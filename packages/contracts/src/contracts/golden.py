@@ -42,13 +42,13 @@ def read(path: Path) -> Golden:
     model = next((model for type_, model in MODELS.items() if f"{path.name}.".startswith(f"{type_}.")), None)
     if model is None:
         raise ValueError(f"{path.name}: named after no type of the catalogue")
-    found: dict[str, Any] = json.loads(path.read_text())
+    example: dict[str, Any] = json.loads(path.read_text())
     try:
-        event = model.model_validate(found["value"])
+        event = model.model_validate(example["value"])
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ValueError(f"{path.name}: {wrong}") from None
-    headers: dict[str, str] = found.get("headers", {})
+    headers: dict[str, str] = example.get("headers", {})
     message = encode(event, headers.get("ce_source", TOPIC_OF[model].owner).removeprefix("/jemputbola/"))
     made = dict(message.headers)
     message.headers.extend((name, value.encode()) for name, value in headers.items() if name not in made)

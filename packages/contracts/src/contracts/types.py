@@ -54,8 +54,8 @@ class Whole:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """As without the check."""
-        found: dict[str, Any] = handler(schema["steps"][-1])
-        return found
+        of_the_number: dict[str, Any] = handler(schema["steps"][-1])
+        return of_the_number
 
 
 Campaign = Annotated[

@@ -8,10 +8,10 @@ from exactly_once.errors import Misconfigured, Verdict
 from exactly_once.facts import FactTable
 from exactly_once.outbox import publish
 from exactly_once.own_topics import OwnTopics
-from exactly_once.promise import decision_instant
 from exactly_once.records import Batch, Connection, Pool, Received
 from exactly_once.relay import Relay
 from exactly_once.settings import KafkaSettings
+from exactly_once.watermark import decision_instant
 
 __all__ = [
     "Batch",

@@ -1,4 +1,4 @@
-"""The consumer: one batch, one transaction. Whatever fails, the position is read back and the log sought to it."""
+"""The consumer: a member of a group, watched. Whatever fails, the position is read back and the log sought to it."""
 
 import asyncio
 import logging
@@ -12,16 +12,16 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import flood, guard, position
+from exactly_once.applier import Applier
 from exactly_once.dead_letters import DeadLetters, Handler, Subscription
-from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line, is_of_the_world
-from exactly_once.expected import Expected, Run, went_back
-from exactly_once.flood import FloodLimit
+from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line
+from exactly_once.expected import Expected, went_back
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition, Position
 from exactly_once.preflight import RETRY_AFTER, preflight
-from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder
+from exactly_once.records import Pool, Record
 from exactly_once.settings import KafkaSettings
 from exactly_once.stall import Stall
 
@@ -52,16 +52,20 @@ class Consumer:
         self._settings = settings
         self._pool = pool
         self._prefix = settings.topic_prefix
-        self._topics = [found.topic for found in subscriptions]
-        self._handlers = {found.topic.name: found.handler for found in subscriptions}
-        self._decoders = {found.topic.name: decoder(found.topic) for found in subscriptions}
-        self._compacted = frozenset(found.topic.name for found in subscriptions if found.topic.compacted)
+        self._topics = [each.topic for each in subscriptions]
+        self._compacted = frozenset(topic.name for topic in self._topics if topic.compacted)
         self._dead_letters = DeadLetters(settings.dead_letter_key.get_secret_value(), self._prefix)
-        self._flood = FloodLimit()
         self._metrics = metrics
         self._log = Log(settings.kafka_bootstrap_servers, self._prefix)
         self._expected = Expected(self._prefix, self._compacted)
-        self._passed: dict[Partition, int] = {}
+        self._applier = Applier(
+            pool,
+            subscriptions,
+            expected=self._expected,
+            dead_letters=self._dead_letters,
+            metrics=metrics,
+            prefix=self._prefix,
+        )
         self._stall = Stall(settings.tuning.stall_limit)
         self._in_hand = False
         self._failures = 0
@@ -78,7 +82,7 @@ class Consumer:
             logger=None,  # it has a line for every batch; aiokafka reports the errors
         )
         self._subscriber = self._broker.subscriber(
-            *(self._prefix + name for name in self._handlers),
+            *(self._prefix + topic.name for topic in self._topics),
             group_id=self._prefix + group,
             batch=True,
             max_records=settings.tuning.max_records,
@@ -95,7 +99,7 @@ class Consumer:
 
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
-        return [said for said in (self._trouble, self._blind, self._stall.said) if said is not None]
+        return [problem for problem in (self._trouble, self._blind, self._stall.problem) if problem is not None]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
@@ -104,7 +108,7 @@ class Consumer:
             await self._watch()
 
     async def _begin(self) -> AsyncExitStack:
-        """Connects and joins the group, even if the broker has gone since the preflight; answers what ends it."""
+        """Connects and joins the group, even if the broker has gone since the preflight; returns what ends it."""
         while True:
             try:
                 async with AsyncExitStack() as stack:
@@ -134,30 +138,30 @@ class Consumer:
         expected = self._expected.now()
         compared = await self._compare(self._assigned())
         self._metrics.lag.clear()  # of a partition that was given away somebody else tells
-        for found, behind in compared.items():
-            if found.place in self._assigned():
-                self._metrics.lag.labels(*found.place).set(behind)
+        for each, behind in compared.items():
+            if each.topic_partition in self._assigned():
+                self._metrics.lag.labels(*each.topic_partition).set(behind)
         waiting = {
-            found.place: (found.next_offset, behind)
-            for found, behind in compared.items()
-            if behind and not await self._has_read_all(found, behind)
+            each.topic_partition: (each.next_offset, behind)
+            for each, behind in compared.items()
+            if behind and not await self._has_read_all(each, behind)
         }
         self._stall.look(waiting, asyncio.get_running_loop().time())
         if went_back(expected, compared):
             await self._seek(self._assigned())
         async with self._pool.acquire() as connection:
-            await position.anchor(connection, [found for found in compared if found.last_id is not None])
+            await position.anchor(connection, [each for each in compared if each.last_id is not None])
             waiting_letters = await self._dead_letters.waiting(connection)
-        for topic in self._handlers:
-            self._metrics.waiting.labels(topic).set(waiting_letters.get(topic, 0))
+        for topic in self._topics:
+            self._metrics.waiting.labels(topic.name).set(waiting_letters.get(topic.name, 0))
 
-    async def _has_read_all(self, found: Position, behind: int) -> bool:
+    async def _has_read_all(self, each: Position, behind: int) -> bool:
         """Whether nothing is left to read: a producer's transactions leave markers behind the last record."""
         consumer = self._subscriber.consumer
         if consumer is None or self._in_hand:
             return False
-        named = TopicPartition(self._prefix + found.topic, found.partition)
-        return bool(await consumer.position(named) >= found.next_offset + behind)
+        named = TopicPartition(self._prefix + each.topic, each.partition)
+        return bool(await consumer.position(named) >= each.next_offset + behind)
 
     async def _compare(self, partitions: Iterable[Partition]) -> dict[Position, int]:
         """Asks the guard about these partitions: how many records each is behind. Raises its Verdict."""
@@ -166,7 +170,7 @@ class Consumer:
         if not positions:
             return {}
         lag = await guard.check(self._log, positions, self._compacted)
-        return {found: lag[found.place] for found in positions}
+        return {each: lag[each.topic_partition] for each in positions}
 
     async def assigned(self, partitions: set[TopicPartition]) -> None:
         """Starts newly assigned partitions where the database says; called by the group's rebalance."""
@@ -178,12 +182,13 @@ class Consumer:
         for partition in partitions:
             consumer.seek(partition, 0)
         consumer.pause(*partitions)
-        await self._seek({self._plain(partition) for partition in partitions}, compare=True)
+        await self._seek({self._partition(partition) for partition in partitions}, compare=True)
 
     async def _seek(self, partitions: Iterable[Partition], *, compare: bool = False) -> None:
         """Reads the positions back and seeks there, however long the world takes to answer."""
         wanted = set(partitions)
-        for attempt in range(1_000_000):
+        attempt = 0
+        while True:
             try:
                 if compare:
                     await self._compare(wanted)
@@ -191,7 +196,7 @@ class Consumer:
                 async with self._pool.acquire() as connection:
                     await flood.check_dry(connection)
                     positions = await position.load(connection, wanted)
-                    self._passed = await flood.passes(connection)
+                    self._applier.passed = await flood.passes(connection)
                 break
             except Stop as order:
                 self._fail(order)
@@ -200,15 +205,16 @@ class Consumer:
                 self._trouble = f"waiting for the database or the broker: {in_a_line(error)}"
                 logger.warning(self._trouble)
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+                attempt += 1
         if self._own is not None and went_back(expected, positions):
             self._own.invalidate()  # an older database
         self._expected.read_back(positions)
         consumer = self._subscriber.consumer
         assigned = self._assigned()
-        for found in positions:
-            if consumer is not None and found.place in assigned:
-                named = TopicPartition(self._prefix + found.topic, found.partition)
-                consumer.seek(named, found.next_offset)
+        for each in positions:
+            if consumer is not None and each.topic_partition in assigned:
+                named = TopicPartition(self._prefix + each.topic, each.partition)
+                consumer.seek(named, each.next_offset)
                 consumer.resume(named)
         self._trouble = None
 
@@ -218,14 +224,15 @@ class Consumer:
         try:
             if self._own is not None:
                 await self._own.wait()
-            await self._apply(records)
+            await self._applier.apply(records)
+            self._failures, self._trouble = 0, None
         except Flood as verdict:
             await self._remember(verdict)
             self._fail(verdict)
         except Stop as order:
             self._fail(order)
         except Exception as error:
-            if self._failed.done():
+            if self._applier.stopped:
                 return
             self._metrics.retries.labels(type(error).__name__).inc()
             logger.warning("a batch begins again: %s", in_a_line(error))
@@ -237,86 +244,6 @@ class Consumer:
         finally:
             self._in_hand = False
 
-    async def _apply(self, records: Sequence[Record]) -> None:
-        """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
-        runs = self._expected.fresh(records)
-        if not runs or self._failed.done():
-            return
-        try:
-            await self._commit(runs)
-        except Exception as error:
-            if is_of_the_world(error):
-                raise
-            fresh = [record for run in runs for record in run.records]
-            if len(fresh) == 1:
-                await self._commit(runs, Fault(fresh[0], "refused", in_a_line(error)))
-                return
-            half = len(fresh) // 2
-            await self._apply(fresh[:half])
-            await self._apply(fresh[half:])
-
-    async def _commit(self, runs: Sequence[Run], known: Fault | None = None) -> None:
-        """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
-        batches, faults = self._decode(runs) if known is None else ({}, [known])
-        count = sum(len(run.records) for run in runs)
-        async with self._pool.acquire() as tx, tx.transaction():
-            await position.advance(tx, [run.move for run in runs])
-            # In the order of the subscriptions: two processes lock their rows in one order.
-            for topic in (name for name in self._handlers if name in batches):
-                await self._handlers[topic](tx, batches[topic])
-                faults += batches[topic].faults
-            bad = self._indexes(runs, faults)
-            self._check_flood(count, bad, faults)
-            if faults:
-                await self._dead_letters.write(tx, faults)
-        self._expected.committed(runs)
-        self._failures, self._trouble = 0, None
-        self._flood.accept(count, bad)
-        self._count(runs, faults)
-
-    def _decode(self, runs: Sequence[Run]) -> tuple[dict[str, Batch[Any]], list[Fault]]:
-        batches: dict[str, list[Received[Any]]] = {}
-        faults: list[Fault] = []
-        for run in runs:
-            decode, received = self._decoders[run.topic], batches.setdefault(run.topic, [])
-            for record in run.records:
-                try:
-                    received.append(Received(decode(record), record))
-                except Undecodable as error:
-                    faults.append(Fault(record, error.reason, error.detail))
-        return {topic: Batch(received) for topic, received in batches.items() if received}, faults
-
-    def _indexes(self, runs: Sequence[Run], faults: Sequence[Fault]) -> list[int]:
-        """Where the bad records stand in the batch, those left out that a person let pass."""
-        if not faults:
-            return []
-        records = (record for run in runs for record in run.records)
-        at = {(record.topic, record.partition, record.offset): index for index, record in enumerate(records)}
-        return sorted(
-            {
-                at[record.topic, record.partition, record.offset]
-                for record in (fault.record for fault in faults)
-                if record.offset >= self._passed.get(self._plain(record), 0)
-            }
-        )
-
-    def _check_flood(self, count: int, bad: Sequence[int], faults: Sequence[Fault]) -> None:
-        try:
-            self._flood.check(count, bad)
-        except Flood as found:
-            raise Flood(
-                f"{found}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, "
-                "then: dead-letters let-pass TOPIC PARTITION --until OFFSET --reason WHY"
-            ) from None
-
-    def _count(self, runs: Sequence[Run], faults: Sequence[Fault]) -> None:
-        for run in runs:
-            self._metrics.applied.labels(run.topic).inc(len(run.records))
-        for fault in faults:
-            topic, partition = self._plain(fault.record)
-            self._metrics.dead.labels(topic, fault.reason).inc()
-            logger.warning("dead letter: %s/%s at %s: %s", topic, partition, fault.record.offset, fault.reason)
-
     async def _remember(self, verdict: Flood) -> None:
         try:
             async with self._pool.acquire() as connection:
@@ -326,15 +253,16 @@ class Consumer:
 
     def _fail(self, order: Stop) -> None:
         self._trouble = str(order)
+        self._applier.stopped = True
         if not self._failed.done():
             self._failed.set_exception(order)
 
     def _assigned(self) -> set[Partition]:
         consumer = self._subscriber.consumer
-        return set() if consumer is None else {self._plain(partition) for partition in consumer.assignment()}
+        return set() if consumer is None else {self._partition(partition) for partition in consumer.assignment()}
 
-    def _plain(self, place: Record | TopicPartition) -> Partition:
-        return place.topic.removeprefix(self._prefix), place.partition
+    def _partition(self, of: Record | TopicPartition) -> Partition:
+        return of.topic.removeprefix(self._prefix), of.partition
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]

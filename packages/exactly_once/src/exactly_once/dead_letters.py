@@ -128,7 +128,7 @@ class DeadLetters:
         record = await self.record(tx, letter_id)
         if (await self.get(tx, letter_id)).status != "waiting":
             raise Absent(f"dead letter {letter_id} is closed already")
-        subscription = next(found for found in subscriptions if found.topic.name == record.topic)
+        subscription = next(each for each in subscriptions if each.topic.name == record.topic)
         try:
             batch = Batch([Received(decoder(subscription.topic)(record), record)])
             async with tx.transaction():

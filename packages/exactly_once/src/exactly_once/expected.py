@@ -60,8 +60,8 @@ class Expected:
 
     def read_back(self, positions: Iterable[Position]) -> None:
         """As the database says."""
-        for found in positions:
-            self._next[found.place] = found.next_offset
+        for each in positions:
+            self._next[each.topic_partition] = each.next_offset
 
     def committed(self, runs: Iterable[Run]) -> None:
         """Moves on behind what was committed."""
@@ -95,4 +95,4 @@ class Expected:
 
 def went_back(before: dict[Partition, int], positions: Iterable[Position]) -> bool:
     """Whether one is smaller than it was expected before it was asked for: what was committed there is gone."""
-    return any(found.next_offset < before.get(found.place, 0) for found in positions)
+    return any(each.next_offset < before.get(each.topic_partition, 0) for each in positions)

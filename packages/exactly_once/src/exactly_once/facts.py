@@ -61,6 +61,8 @@ class FactTable(Generic[F]):
 
         `columns` fill the table's own columns beside those of every fact table, a value for each fact.
         """
+        if not facts:
+            return
         if self.topics:
             values = [message.value for message in await publish(tx, facts)]
         else:
@@ -71,6 +73,13 @@ class FactTable(Generic[F]):
             for fact, value, beside in zip(facts, values, own, strict=True)
         ]
         await self._insert(tx, rows)
+
+    async def append_if_new(self, tx: Connection, fact: F, last: F | None) -> F:
+        """Appends a fact and returns it; returns `last`, its last revision, where that says the same."""
+        if last is not None and fact.says_the_same_as(last):
+            return last
+        await self.append(tx, [fact])
+        return fact
 
     async def newest(
         self,

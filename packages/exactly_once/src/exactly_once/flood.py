@@ -53,9 +53,9 @@ def where(faults: Iterable[Fault], topic_prefix: str) -> str:
     last: dict[Partition, int] = {}
     reasons: dict[Partition, Counter[str]] = defaultdict(Counter)
     for fault in faults:
-        place = (fault.record.topic.removeprefix(topic_prefix), fault.record.partition)
-        last[place] = max(last.get(place, 0), fault.record.offset)
-        reasons[place][fault.reason] += 1
+        partition = (fault.record.topic.removeprefix(topic_prefix), fault.record.partition)
+        last[partition] = max(last.get(partition, 0), fault.record.offset)
+        reasons[partition][fault.reason] += 1
     return "; ".join(
         f"{topic}/{partition} up to {last[topic, partition]}, mostly {counted.most_common(1)[0][0]}"
         for (topic, partition), counted in sorted(reasons.items())
@@ -69,15 +69,15 @@ async def remember(tx: Connection, flood: Flood) -> None:
 
 async def verdict(tx: Connection) -> str | None:
     """The verdict that stands, if one does."""
-    found: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
-    return found
+    standing: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
+    return standing
 
 
 async def check_dry(tx: Connection) -> None:
     """Raises Flood while a verdict stands."""
-    found = await verdict(tx)
-    if found is not None:
-        raise Flood(found)
+    standing = await verdict(tx)
+    if standing is not None:
+        raise Flood(standing)
 
 
 async def let_pass(tx: Connection, topic: str, partition: int, until: int, reason: str) -> None:

@@ -31,7 +31,7 @@ class Log:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=1024,
-            metadata_max_age_ms=2_000,  # partitions that were just added must be found before their owner gives up
+            metadata_max_age_ms=2_000,  # partitions that were just added must be records before their owner gives up
         )
         try:
             await asyncio.wait_for(self._consumer.start(), ANSWER_WITHIN)
@@ -66,22 +66,22 @@ class Log:
     async def tail(self, partitions: Sequence[Partition], count: int) -> dict[Partition, list[Record]]:
         """The last records of each partition, `count` at most. Raises TimeoutError and aiokafka's errors."""
         bounds = await self.bounds(partitions)
-        wanted = {self._named(place): place for place, (begin, end) in bounds.items() if end > begin}
-        found: dict[Partition, list[Record]] = {place: [] for place in wanted.values()}
+        wanted = {self._named(partition): partition for partition, (begin, end) in bounds.items() if end > begin}
+        tails: dict[Partition, list[Record]] = {partition: [] for partition in wanted.values()}
         if not wanted:
-            return found
+            return tails
         async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
             self._consumer.assign(list(wanted))
-            for named, place in wanted.items():
-                self._consumer.seek(named, max(bounds[place][0], bounds[place][1] - count))
+            for named, partition in wanted.items():
+                self._consumer.seek(named, max(bounds[partition][0], bounds[partition][1] - count))
             open_ends = set(wanted)
             while open_ends:
                 for named, records in (await self._consumer.getmany(*open_ends, timeout_ms=1000)).items():
-                    found[wanted[named]] += records
+                    tails[wanted[named]] += records
                 open_ends = {
                     named for named in open_ends if await self._consumer.position(named) < bounds[wanted[named]][1]
                 }
-        return found
+        return tails
 
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition[0], partition[1])

@@ -96,8 +96,8 @@ class OwnTopics:
     async def _written(self, connection: Connection) -> int:
         """How many events have ever been written into the outbox, or more: it goes back with the database alone."""
         query = connection.fetchval("SELECT last_value FROM exactly_once.outbox_id_seq")
-        found: int = await asyncio.wait_for(query, ANSWER_WITHIN)
-        return found
+        written: int = await asyncio.wait_for(query, ANSWER_WITHIN)
+        return written
 
     def _lost(self, _connection: object) -> None:
         self.invalidate()
@@ -110,11 +110,13 @@ class OwnTopics:
             raise UnknownTopicOrPartitionError
         async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:
             for topic in self.topics:
-                places = [(topic.name, number) for number in range(partitions[topic.name])]
-                for place, records in (await log.tail(places, TAIL)).items():
-                    await self._look_up(connection, topic, place, records)
+                numbered = [(topic.name, number) for number in range(partitions[topic.name])]
+                for partition, records in (await log.tail(numbered, TAIL)).items():
+                    await self._look_up(connection, topic, partition, records)
 
-    async def _look_up(self, connection: Connection, topic: Topic, place: Partition, records: Sequence[Any]) -> None:
+    async def _look_up(
+        self, connection: Connection, topic: Topic, partition: Partition, records: Sequence[Any]
+    ) -> None:
         decode = decoder(topic)
         for record in records:
             try:
@@ -123,6 +125,6 @@ class OwnTopics:
                 continue  # not of our making: whoever reads it sets it aside
             if not await self._table_of[type(event)].knows(connection, event):
                 raise Verdict(
-                    f"{topic.name}/{place[1]} tells at {record.offset} of a revision that this database does not "
+                    f"{topic.name}/{partition[1]} tells at {record.offset} of a revision that this database does not "
                     "know: was it restored from a backup? Nothing is decided until that is clear"
                 )

@@ -22,8 +22,7 @@ class Position:
     anchor_offset: int | None = None
 
     @property
-    def place(self) -> Partition:
-        """Topic and partition."""
+    def topic_partition(self) -> Partition:
         return self.topic, self.partition
 
 
@@ -47,8 +46,8 @@ async def load(tx: Connection, partitions: Iterable[Partition]) -> list[Position
         """
         INSERT INTO exactly_once.position (topic, partition)
         SELECT * FROM unnest($1::text[], $2::int[]) AS wanted (topic, partition)
-         WHERE NOT EXISTS (SELECT FROM exactly_once.position AS known
-                            WHERE known.topic = wanted.topic AND known.partition = wanted.partition)
+         WHERE NOT EXISTS (SELECT FROM exactly_once.position AS present
+                            WHERE present.topic = wanted.topic AND present.partition = wanted.partition)
             ON CONFLICT DO NOTHING
         """,
         topics,

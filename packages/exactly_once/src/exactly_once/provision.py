@@ -31,7 +31,7 @@ async def admin(settings: KafkaSettings) -> "AsyncIterator[AIOKafkaAdminClient]"
 
 
 async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
-    """Makes every topic exist as the catalogue says and reads it back; answers what it did, a line each.
+    """Makes every topic exist as the catalogue says and reads it back; returns what it did, a line each.
 
     Partitions are only ever added, and records never deleted. Raises Misconfigured when a topic is not then as said.
     """
@@ -108,8 +108,8 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
 async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, int]:
     """The topics that exist, with their number of partitions."""
     wanted = {settings.topic_prefix + topic.name: topic.name for topic in topics}
-    found = await client.describe_topics(list(wanted))
-    return {wanted[one["topic"]]: len(one["partitions"]) for one in found if one["error_code"] == 0}
+    topics_there = await client.describe_topics(list(wanted))
+    return {wanted[each["topic"]]: len(each["partitions"]) for each in topics_there if each["error_code"] == 0}
 
 
 async def _differences(

@@ -23,8 +23,8 @@ from exactly_once.outbox import CHANNEL
 from exactly_once.own_topics import OwnTopics
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
-from exactly_once.promise import known_through
 from exactly_once.settings import KafkaSettings
+from exactly_once.watermark import advance_watermark
 
 logger: Final = logging.getLogger(__name__)
 LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
@@ -128,7 +128,7 @@ class Relay:
         while True:
             told.clear()
             due = clock() - said >= self._settings.tuning.progress_interval
-            through = await known_through(connection) if due else None
+            through = await advance_watermark(connection) if due else None
             rows = await connection.fetch(
                 "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
                 self._settings.tuning.relay_batch,
@@ -185,18 +185,18 @@ class Relay:
         for row in rows:
             partitions = sorted(await producer.partitions_for(self._settings.topic_prefix + row["topic"]))
             by_partition[row["topic"], self._partition(row["key"], partitions, partitions)].append(row)
-        sent = [(place, await self._send(producer, place, part)) for place, part in by_partition.items()]
+        sent = [(partition, await self._send(producer, partition, part)) for partition, part in by_partition.items()]
         ends: dict[Partition, int] = {}
         async with asyncio.timeout(self._settings.tuning.send_timeout):
-            for place, batches in sent:
+            for partition, batches in sent:
                 for count, acknowledged in batches:
-                    ends[place] = (await acknowledged).offset + count
+                    ends[partition] = (await acknowledged).offset + count
         for (topic, _), part in by_partition.items():
             self._metrics.published.labels(topic).inc(len(part))
         return ends
 
     async def _send(
-        self, producer: AIOKafkaProducer, place: Partition, rows: Sequence[Row]
+        self, producer: AIOKafkaProducer, partition: Partition, rows: Sequence[Row]
     ) -> "list[tuple[int, asyncio.Future[Any]]]":
         """Queues the rows of one partition as record batches, in order."""
         batches = []
@@ -209,9 +209,9 @@ class Relay:
                 if batch.append(key=row["key"], value=row["value"], timestamp=None, headers=headers) is None:
                     break
                 count += 1
-            topic = self._settings.topic_prefix + place[0]
+            topic = self._settings.topic_prefix + partition[0]
             async with asyncio.timeout(self._settings.tuning.send_timeout):
-                batches.append((count, await producer.send_batch(batch, topic, partition=place[1])))
+                batches.append((count, await producer.send_batch(batch, topic, partition=partition[1])))
             remaining = remaining[count:]
         return batches
 

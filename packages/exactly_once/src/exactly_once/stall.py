@@ -6,24 +6,22 @@ from exactly_once.position import Partition
 
 
 class Stall:
-    """Looks at positions again and again. `said` tells of the partition that has stood still longest, if any has."""
+    """Looks at positions again and again. `problem` tells of the partition that has stood still longest, if any has."""
 
     def __init__(self, limit: float) -> None:
         """`limit`: seconds for which a partition may stand still."""
         self._limit = limit
         self._since: dict[Partition, tuple[int, float]] = {}
-        self.said: str | None = None
+        self.problem: str | None = None
 
     def look(self, waiting: Mapping[Partition, tuple[int, int]], now: float) -> None:
         """`waiting`: the next offset of each partition in which records wait, and how many."""
         self._since = {
-            partition: known
-            if (known := self._since.get(partition)) is not None and known[0] == offset
-            else (offset, now)
+            partition: last if (last := self._since.get(partition)) is not None and last[0] == offset else (offset, now)
             for partition, (offset, _) in waiting.items()
         }
-        stood, partition = max(((now - at, place) for place, (_, at) in self._since.items()), default=(0.0, ("", 0)))
-        self.said = None
+        stood, partition = max(((now - at, each) for each, (_, at) in self._since.items()), default=(0.0, ("", 0)))
+        self.problem = None
         if stood >= self._limit:
             records = waiting[partition][1]
-            self.said = f"{partition[0]}/{partition[1]}: {records} records wait, none was applied for {stood:.0f} s"
+            self.problem = f"{partition[0]}/{partition[1]}: {records} records wait, none was applied for {stood:.0f} s"

@@ -1,11 +1,11 @@
-"""Topics in: what counters submit. Visits come with the reasons for missed persons (B)."""
+"""Topics in: what counters submit."""
 
 from prometheus_client import CollectorRegistry, Counter
 
 from contracts.topics import RECORDING_SUBMISSIONS
 from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
-from enrollment.recordings.intake import Intake
+from enrollment.submissions.intake import Intake
 from exactly_once import Subscription
 
 

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
-from enrollment.identity.boxes import from_base64
-from exactly_once import KafkaSettings
+from enrollment.identity.sealed_messages import from_base64
+from exactly_once.settings import Tuning
 
 
 def _of_32_bytes(value: SecretStr) -> SecretStr:
@@ -16,10 +16,10 @@ def _of_32_bytes(value: SecretStr) -> SecretStr:
     return value
 
 
-class Settings(ServiceSettings, KafkaSettings):
+class Settings(ServiceSettings):
     """Read from `ENROLLMENT_…`, and `KAFKA_…` for what all services share."""
 
-    model_config = SettingsConfigDict(env_prefix="ENROLLMENT_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="ENROLLMENT_")
 
     http_port: int = 8001
     master_key: Annotated[
@@ -27,7 +27,7 @@ class Settings(ServiceSettings, KafkaSettings):
         AfterValidator(_of_32_bytes),
         Field(description="32 bytes in base64url. Whoever has it and the database can read every NIK: keep it apart."),
     ]
-    max_records: Annotated[int, Field(ge=1, description="Submissions a batch, at most: each costs a signature.")] = 500
+    tuning: Tuning = Tuning(max_records=500)  # each submission costs a signature
 
     @property
     def master_key_bytes(self) -> bytes:

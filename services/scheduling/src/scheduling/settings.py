@@ -3,12 +3,11 @@
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
-from exactly_once import KafkaSettings
 
 
-class Settings(ServiceSettings, KafkaSettings):
+class Settings(ServiceSettings):
     """Read from `SCHEDULING_…`, and `KAFKA_…` for what all services share."""
 
-    model_config = SettingsConfigDict(env_prefix="SCHEDULING_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="SCHEDULING_")
 
     http_port: int = 8002

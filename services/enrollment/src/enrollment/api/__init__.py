@@ -1,1 +1,1 @@
-"""HTTP in: one file per resource."""
+"""HTTP in: one file per noun, with what is sent and returned beside it."""

@@ -1,1 +1,1 @@
-"""Who somebody is: sealed boxes opened, signatures checked, NIK looked up without being readable."""
+"""Who somebody is: sealed messages opened, signatures checked, NIK looked up without being readable."""

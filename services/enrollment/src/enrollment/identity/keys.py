@@ -10,19 +10,16 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from chassis.db import unavailable
-from chassis.stop import CONFIGURATION
 from enrollment.identity import store
 from enrollment.identity.vault import Vault
-from exactly_once import Connection, Pool, Verdict
+from exactly_once import Connection, Misconfigured, Pool
+from exactly_once.errors import is_away
 
 AGAIN_AFTER: Final = 1.0
 
 
-class WrongMasterKey(Verdict):
+class WrongMasterKey(Misconfigured):
     """The keys in the database were sealed by another master key: nothing may be decided, nobody is refused for it."""
-
-    exit_code = CONFIGURATION
 
     def __init__(self) -> None:
         super().__init__("ENROLLMENT_MASTER_KEY is not the one that this database was made with")
@@ -55,7 +52,7 @@ class SealingKeys:
                     await self.private(tx, set())
                 self._checked = True
             except Exception as error:
-                if not unavailable(error):
+                if not is_away(error):
                     raise
                 await asyncio.sleep(AGAIN_AFTER)
         await asyncio.Event().wait()

@@ -14,16 +14,16 @@ WOMEN = 40  # added to the day of birth in a woman's NIK
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Whom a sealed box names. Shows nothing when printed."""
+class Holder:
+    """Whom a sealed message names. Shows nothing when printed."""
 
     nik: str = field(repr=False)
     birth_date: date = field(repr=False)
     married: bool = field(repr=False)
 
 
-def read(plaintext: bytes) -> Person | Malformed:
-    """What an opened box says, or in one word why it says nothing that can be used."""
+def read(plaintext: bytes) -> Holder | Malformed:
+    """What an opened message says, or in one word why it says nothing that can be used."""
     try:
         identity = Identity.model_validate_json(plaintext)
         birth_date = date.fromisoformat(identity.birth_date)
@@ -34,7 +34,7 @@ def read(plaintext: bytes) -> Person | Malformed:
         return "malformed_identity"
     if identity.nik.endswith("0000"):
         return "malformed_nik"
-    return Person(identity.nik, birth_date, identity.married)
+    return Holder(identity.nik, birth_date, identity.married)
 
 
 def birth_date_agrees(nik: str, birth_date: date) -> bool:

@@ -1,1 +1,1 @@
-"""The campaign itself and the schools it goes to."""
+"""The schools that a campaign goes to."""

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
-from contracts.visits import Visit as VisitFact
-from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled, VisitStatus
+from contracts.visits import Visit, VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled, VisitStatus
 
 Cause = Literal["scheduled", "rescheduled", "cancelled", "completed"]
 
 SCHOOL_VISIT: Final = "school_visit"  # the kind whose team travels to the schools; to all others people come
 
-_EVENT: Final[Mapping[Cause, type[VisitFact]]] = {
+_EVENT: Final[Mapping[Cause, type[Visit]]] = {
     "scheduled": VisitScheduled,
     "rescheduled": VisitRescheduled,
     "cancelled": VisitCancelled,
     "completed": VisitCompleted,
 }
+_CAUSE: Final = {model: cause for cause, model in _EVENT.items()}
 _STATUS: Final[Mapping[Cause, VisitStatus]] = {
     "scheduled": "scheduled",
     "rescheduled": "scheduled",
@@ -50,7 +50,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PlannedVisit:
     """One revision of a visit: its whole state after `cause`. `reason` is why it was cancelled."""
 
     campaign: str
@@ -66,6 +66,17 @@ class Visit:
     def status(self) -> VisitStatus:
         """What became of it."""
         return _STATUS[self.cause]
+
+    def named(self, **more: Any) -> dict[str, Any]:
+        """As refusals name it."""
+        return {
+            "visit_id": self.visit_id,
+            "day": self.plan.day.isoformat(),
+            "starts_at": self.plan.starts_at.isoformat(),
+            "ends_at": self.plan.ends_at.isoformat(),
+            "sets": list(self.plan.sets),
+            **more,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ class Changes(TypedDict, total=False):
     expected: int | None
 
 
-def event(visit: Visit) -> VisitFact:
+def event(visit: PlannedVisit) -> Visit:
     """What the `visits` topic says about this revision: the same for the same revision, whenever it is made."""
     plan = visit.plan
     return _EVENT[visit.cause](
@@ -114,3 +125,19 @@ def event(visit: Visit) -> VisitFact:
         expected=plan.expected,
         missed=None if visit.missed is None else dict(visit.missed),
     )
+
+
+def planned(fact: Visit, reason: str | None) -> PlannedVisit:
+    """The visit of which the event tells; `reason` is why it was cancelled."""
+    plan = Plan(
+        kind=fact.kind,
+        place=fact.place,
+        day=fact.day,
+        starts_at=fact.starts_at,
+        ends_at=fact.ends_at,
+        sets=tuple(fact.sets),
+        groups=tuple(fact.groups),
+        expected=fact.expected,
+    )
+    cause = _CAUSE[type(fact)]
+    return PlannedVisit(fact.campaign, fact.visit_id, fact.revision, fact.known_at, cause, plan, fact.missed, reason)

@@ -1,0 +1,137 @@
+"""HTTP in: the schools that a campaign goes to."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from chassis.bodies import Command, Expected, Revised
+from chassis.commands import Answer, Commands, IdempotencyKey, answer
+from chassis.conditional import IfMatchOrNew
+from chassis.db import Pool
+from chassis.openapi import ETAG, problems
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION
+from chassis.refusal import Unknown
+from contracts.schools import CampaignOpened, SchoolKind, SchoolListed
+from contracts.types import Campaign, Flag, Label, Npsn
+from enrollment.campaigns.store import opened as opened_campaign
+from enrollment.schools import store
+from enrollment.schools.handlers import list_schools
+from enrollment.schools.store import SCHOOLS
+from exactly_once import Connection
+
+
+class School(BaseModel):
+    """What is said of a school."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    name: Label
+    school_kind: SchoolKind
+    ownership: Literal["public", "private"]
+    kecamatan: Label
+    latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
+    invented: Flag = False
+
+
+class PutSchool(Revised, School):
+    """A school."""
+
+    npsn: Annotated[Npsn | None, Field(description="If given, the one in the address.")] = None
+
+
+class NamedSchool(School):
+    """A school among many."""
+
+    npsn: Npsn
+
+
+class PutSchools(Command):
+    """Many schools: all of them or none."""
+
+    schools: Annotated[list[NamedSchool], Field(min_length=1, max_length=1000)]
+
+
+class SchoolsReturn(BaseModel):
+    """The schools as they are now."""
+
+    schools: list[SchoolListed]
+
+
+def router(pool: Pool, commands: Commands) -> APIRouter:
+    """One school, many, all."""
+    routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["campaign"], responses=problems(NOT_FOUND))
+    _decide(routes, commands)
+    _read(routes, pool)
+    return routes
+
+
+def _decide(routes: APIRouter, commands: Commands) -> None:
+    @routes.put(
+        "/schools/{npsn}",
+        response_model=SchoolListed,
+        responses={
+            **problems(STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
+            200: {"headers": ETAG},
+            201: {"model": SchoolListed, "headers": ETAG},
+        },
+    )
+    async def put_school(
+        request: Request,
+        campaign: Campaign,
+        npsn: Npsn,
+        body: PutSchool,
+        expected: IfMatchOrNew,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """Lists a school or changes what is said of it."""
+
+        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
+            body.check_address(npsn=npsn)
+            check = Expected(body, opened.clock, expected)
+            (school,) = await list_schools(tx, opened, [{**body.said("npsn"), "npsn": npsn}], now, check)
+            return answer(school, 200 if check.last else 201)
+
+        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+
+    @routes.post("/schools:batch", response_model=SchoolsReturn, responses=problems(INVALID, KEY_REUSED))
+    async def put_schools(
+        request: Request, campaign: Campaign, body: PutSchools, key: IdempotencyKey = None
+    ) -> Response:
+        """Lists many schools, or changes what is said of them: all or none."""
+
+        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
+            body.check_clock(opened.clock)
+            states = [school.model_dump() for school in body.schools]
+            return Answer(200, _returned(await list_schools(tx, opened, states, now)))
+
+        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+
+
+def _read(routes: APIRouter, pool: Pool) -> None:
+    @routes.get("/schools", response_model=SchoolsReturn)
+    async def get_schools(campaign: Campaign) -> Response:
+        """The schools as they are now, by NPSN."""
+        async with pool.acquire() as tx:
+            await opened_campaign(tx, campaign)
+            return JSONResponse(_returned(await SCHOOLS.newest(tx, campaign)))
+
+    @routes.get("/schools/{npsn}", response_model=SchoolListed, responses={200: {"headers": ETAG}})
+    async def get_school(campaign: Campaign, npsn: Npsn) -> Response:
+        """A school as it is now."""
+        async with pool.acquire() as tx:
+            await opened_campaign(tx, campaign)
+            school = await SCHOOLS.last(tx, campaign, npsn)
+        if school is None:
+            raise Unknown("This campaign has no such school.")
+        return answer(school).response()
+
+
+def _returned(schools: Iterable[SchoolListed]) -> dict[str, Any]:
+    return {"schools": [school.model_dump(mode="json", exclude_none=True) for school in schools]}

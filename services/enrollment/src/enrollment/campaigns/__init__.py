@@ -1,0 +1,1 @@
+"""The campaign: its days, its zone, its clock."""

@@ -1,0 +1,1 @@
+"""Who counts, and what the office does about it."""

@@ -1,0 +1,1 @@
+"""What counters send: authenticated, named, decided, and told to the device."""

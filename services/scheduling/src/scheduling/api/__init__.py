@@ -1,0 +1,1 @@
+"""HTTP in: one file per noun, with what is sent and returned beside it."""
