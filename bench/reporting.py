@@ -127,7 +127,7 @@ async def right(database: Database) -> bool:
     try:
         rows = await connection.fetch(
             """
-            SELECT "group", recorded_on, sum(n)::int AS n FROM coverage_day
+            SELECT "group", recorded_on, sum(n)::int AS n FROM reporting.coverage_day
              WHERE campaign = $1 GROUP BY 1, 2 HAVING sum(n) <> 0
             """,
             backlog.CAMPAIGN,

@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 from chassis.migrate import migrate
 from chassis.run import App
 from exactly_once import Pool
-from reporting.app import MIGRATIONS, build
-from reporting.settings import Settings
+from reporting.app import build
+from reporting.settings import Pace, Settings
 from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting import world
@@ -25,8 +25,11 @@ from tests.integration.reporting import world
 def reporting_template(stack: LocalStack) -> Iterator[Database]:
     """A migrated, empty database, to be copied."""
 
+    async def up_to_date(database: Database) -> None:
+        await migrate(database.owner_url, build(reporting_settings(database)).migrations)
+
     with stack.postgres.fresh_database("reporting") as made:
-        asyncio.run(migrate(made.owner_url, MIGRATIONS))
+        asyncio.run(up_to_date(made))
         yield made
 
 
@@ -45,8 +48,7 @@ def reporting_settings(database: Database, **changes: Any) -> Settings:
             "http_port": 0,
             "kafka_bootstrap_servers": "127.0.0.1:1",
             "dead_letter_key": Fernet.generate_key().decode(),
-            "stream_interval": 0.01,
-            "stream_poll": 0.1,
+            "pace": Pace(interval=0.01, poll=0.1),
             **changes,
         }
     )

@@ -11,9 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.decisions import SubmissionDecided
-from reporting import changes
-from reporting.app import MIGRATIONS
-from reporting.decisions import store as decisions
+from reporting.projection import changes, decisions
 from tests.integration.reporting.conftest import Reporting
 from tests.integration.reporting.world import decided, opened, recording, school, statement, target, visit
 
@@ -35,7 +33,7 @@ async def test_the_same_revision_with_other_content_is_rejected(reporting: Repor
     assert await reporting.hear(event) == []
     later = event.model_copy(update={"revision": 2})
     assert await reporting.hear(later, other.model_copy(update={"revision": 2})) == ["revision_conflict"]
-    assert await reporting.pool.fetchval("SELECT sum(revision) FROM campaign_change") == 2
+    assert await reporting.pool.fetchval("SELECT sum(revision) FROM reporting.campaign_change") == 2
 
 
 async def test_the_highest_revision_is_the_visit_whatever_came_last(reporting: Reporting) -> None:
@@ -50,18 +48,6 @@ async def hear_in_batches(reporting: Reporting, events: list[Any], data: st.Data
         size = data.draw(st.integers(1, len(events)))
         assert await reporting.hear(*events[:size]) == []
         events = events[size:]
-
-
-async def test_a_database_of_before_is_counted_anew(reporting: Reporting) -> None:
-    """Its revisions were numbers of batches: the migration gives what this program would have counted."""
-    await reporting.hear(opened(), school(1), school(2), target("campaign", 9), statement(1, 5), visit(1), visit(1, 2))
-    await reporting.hear(recording(1), recording(1, 2), recording(2), decided(1, "held", 3, reason="under_age"))
-    counted = await reporting.pool.fetch("SELECT * FROM campaign_change ORDER BY topic")
-    await reporting.pool.execute("UPDATE campaign_change SET revision = 1")
-    migration = (MIGRATIONS[-1].dir / "0002_revisions_count_facts.sql").read_text()
-    await reporting.pool.execute(migration[migration.index("WITH counted") :])
-    assert await reporting.pool.fetch("SELECT * FROM campaign_change ORDER BY topic") == counted
-    assert [row["revision"] for row in counted] == [3, 3, 3, 2, 2]
 
 
 @given(data=st.data())

@@ -14,8 +14,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
 from chassis.http import create_app
-from reporting import stream
-from reporting.api import coverage, facts
+from reporting.api import coverage, facts, stream
 from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting.test_stream import serving

@@ -17,12 +17,12 @@ from chassis.db import create_pool
 from contracts.recordings import Recording
 from exactly_once import Pool
 from reporting.app import BATCHES
-from reporting.coverage import store as coverage
-from reporting.coverage.rules import Cell, fold
-from reporting.coverage.store import KNOWN, Window
-from reporting.recordings import store
+from reporting.projection import recordings
+from reporting.questions.moment import Heard
+from reporting.questions.reading import KNOWN, Reading
 from stack.postgres import Database
 from tests.integration.reporting.world import START, apply, group, recording
+from tests.unit.reporting.fold import Cell, fold
 
 WRITERS = 3
 DAYS = [date(2024, 10, 1) + timedelta(days=number) for number in range(4)]
@@ -84,7 +84,8 @@ async def deliver(pool: Pool, writers: list[list[list[Recording]]]) -> None:
 
 async def live_cells(pool: Pool, campaign: str) -> Counter[Cell]:
     rows = await pool.fetch(
-        'SELECT "group", recorded_on, kind, domicile, n FROM coverage_day WHERE campaign = $1 AND n <> 0', campaign
+        'SELECT "group", recorded_on, kind, domicile, n FROM reporting.coverage_day WHERE campaign = $1 AND n <> 0',
+        campaign,
     )
     return Counter({Cell(*tuple(row)[:4]): row["n"] for row in rows})
 
@@ -104,11 +105,19 @@ async def same_as_the_fold(pool: Pool, history: list[Recording], as_of: date, kn
     assert await live_cells(pool, campaign) == fold(history)
     assert await known_cells(pool, campaign, as_of, known_at) == fold(history, as_of=as_of, known_at=known_at)
     everything = INSTANTS[-1] + timedelta(days=1)
-    for by in ("group", "day", "kind", "domicile"):
-        async with pool.acquire() as tx:
-            live = await coverage.recorded(tx, Window(campaign, DAYS[1], as_of, None), by)
-            known = await coverage.recorded(tx, Window(campaign, DAYS[1], as_of, everything), by)
-        assert live == known
+    async with pool.acquire() as tx:
+        heard = Heard(campaign, 1, everything, None, None, [])
+        live, known = (Reading(tx, heard.moment(as_of, instant), {}) for instant in (None, everything))
+        ways = ("group", "day", "kind", "domicile")
+        counts = await live.count(*ways, since=DAYS[1])
+        assert counts == await known.count(*ways, since=DAYS[1])
+        assert counts == [(await live.count(way, since=DAYS[1]))[0] for way in ways]
+    cells = fold(history, as_of=as_of, counting_from=DAYS[1])
+    for number, counted in enumerate(counts):
+        by: Counter[str] = Counter()
+        for cell, n in cells.items():
+            by[str(cell[number])] += n
+        assert (counted.rows, counted.total) == (by, by.total())
 
 
 @given(data=st.data(), history=histories())
@@ -123,8 +132,8 @@ async def test_order_redelivery_batches_and_writers_change_nothing(
 async def test_a_projection_without_the_revision_guard_is_caught(pool: Pool, monkeypatch: Any) -> None:
     """The test above sees what it is there for: here is the mistake, and there its assertion."""
     guard = "WHERE excluded.revision > known.revision"
-    assert guard in store.MERGE
-    monkeypatch.setattr(store, "MERGE", store.MERGE.replace(guard, ""))
+    assert guard in recordings.MERGE
+    monkeypatch.setattr(recordings, "MERGE", recordings.MERGE.replace(guard, ""))
     history = [recording(1, 1), recording(1, 2, counts=False, cause="voided")]
     await deliver(pool, [[[history[1]], [history[0]]], [], []])
     with pytest.raises(AssertionError):
@@ -135,7 +144,7 @@ async def test_a_person_several_times_in_one_batch_counts_as_the_highest_revisio
     history = [recording(1, n, day=n, group=group(n)) for n in (1, 2, 3)]
     await deliver(pool, [[[history[1], history[2], history[0], history[2]]], [], []])
     assert await live_cells(pool, history[0].campaign) == fold(history)
-    assert await pool.fetchval("SELECT count(*) FROM recording_version") == 3
+    assert await pool.fetchval("SELECT count(*) FROM reporting.recording_revision") == 3
 
 
 async def test_the_same_revision_with_other_content_is_rejected(pool: Pool) -> None:
@@ -151,4 +160,4 @@ async def test_what_is_known_already_does_not_raise_the_revision(pool: Pool) -> 
     async with pool.acquire() as tx:
         for expected, event in [(1, recording(1, 2)), (1, recording(1, 2)), (2, recording(1, 1)), (2, recording(1, 1))]:
             await apply(tx, event)
-            assert await tx.fetchval("SELECT sum(revision) FROM campaign_change") == expected
+            assert await tx.fetchval("SELECT sum(revision) FROM reporting.campaign_change") == expected

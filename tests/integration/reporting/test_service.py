@@ -17,7 +17,7 @@ from contracts.progress import ProgressMade
 from contracts.topics import RECORDINGS, TOPIC_OF
 from exactly_once import KafkaSettings, Pool
 from reporting.app import build
-from reporting.progress.store import FACT_TOPICS
+from reporting.projection.progress import FACT_TOPICS
 from stack.postgres import Database
 from tests.integration.reporting.conftest import reporting_settings
 from tests.integration.reporting.world import (

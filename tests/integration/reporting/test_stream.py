@@ -14,7 +14,11 @@ import pytest
 
 from chassis.run import App, HttpServer
 from exactly_once import Pool
+from reporting.api.stream import events as events_since
 from reporting.app import build
+from reporting.live.watch import Live
+from reporting.questions.view import View
+from reporting.settings import Pace
 from stack.postgres import Database
 from tests.integration.reporting.conftest import reporting_settings
 from tests.integration.reporting.world import CAMPAIGN, group, hear, opened, recording, school, target, visit
@@ -58,7 +62,7 @@ async def serving(database: Database, **changes: Any) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def served(migrated: Database) -> AsyncIterator[Served]:
-    async with serving(migrated, stream_heartbeat=30) as started:
+    async with serving(migrated, pace=Pace(interval=0.01, heartbeat=30, poll=0.1)) as started:
         await started.hear(opened(), school(1), target("campaign", 10), target(group(1), 4), recording(1), visit(1))
         yield started
 
@@ -131,7 +135,7 @@ async def test_a_missed_notification_is_caught_up_by_the_poll(served: Served) ->
 
 
 async def test_many_changes_at_once_are_seen_as_few(migrated: Database) -> None:
-    async with serving(migrated, stream_interval=0.3, stream_heartbeat=30) as started:
+    async with serving(migrated, pace=Pace(interval=0.3, heartbeat=30, poll=0.1)) as started:
         await started.hear(recording(0))
         async with listening(started) as heard:
             await anext(heard)
@@ -145,7 +149,7 @@ async def test_many_changes_at_once_are_seen_as_few(migrated: Database) -> None:
 
 
 async def test_silence_has_a_heartbeat(migrated: Database) -> None:
-    async with serving(migrated, stream_heartbeat=0.1) as started:
+    async with serving(migrated, pace=Pace(interval=0.01, heartbeat=0.1, poll=0.1)) as started:
         await started.hear(recording(1))
         async with listening(started) as heard:
             assert (await anext(heard))["event"] == "snapshot"
@@ -159,7 +163,7 @@ async def test_an_unknown_campaign_has_no_stream(served: Served) -> None:
 
 
 async def test_the_page_gets_only_the_parts_that_changed(served: Served) -> None:
-    revision = await served.pool.fetchval("SELECT sum(revision) FROM campaign_change")
+    revision = await served.pool.fetchval("SELECT sum(revision) FROM reporting.campaign_change")
     async with listening(served, f"{LIVE}?seen={revision}") as heard:  # up to date: nothing to say at first
         await served.hear(recording(2))
         change = await anext(heard)
@@ -171,3 +175,41 @@ async def test_the_page_gets_only_the_parts_that_changed(served: Served) -> None
         everything = (await anext(heard))["data"]
         assert '<tbody id="rows" hx-swap-oob="true">' in everything
         assert 'id="visits"' in everything
+
+
+async def test_a_change_is_rendered_once_for_all_clients(served: Served) -> None:
+    clients, rendered = 50, []
+
+    def render(before: View | None, now: View) -> str:
+        rendered.append((before and before.moment.revision, now.moment.revision))
+        return f"{now.coverage.total.recorded}"
+
+    live = next(part for part in served.app.components["api"] if isinstance(part, Live))
+    followers = [live.follow(CAMPAIGN, render) for _ in range(clients)]
+    async with asyncio.timeout(20):
+        assert await asyncio.gather(*map(anext, followers)) == ["1"] * clients
+        for number in (2, 3):
+            waiting = [asyncio.create_task(anext(each)) for each in followers]
+            await asyncio.sleep(0)
+            await served.hear(recording(number))
+            assert await asyncio.gather(*waiting) == [f"{number}"] * clients
+    revisions = [revision for _, revision in rendered]
+    assert rendered == list(zip([None, *revisions], revisions, strict=False)), "once for each change, and in order"
+    assert len(rendered) == 3
+    for each in followers:
+        await each.aclose()
+
+
+async def test_a_client_that_lags_behind_is_sent_all_that_it_missed(served: Served) -> None:
+    live = next(part for part in served.app.components["api"] if isinstance(part, Live))
+    quick, slow = live.follow(CAMPAIGN, events_since), live.follow(CAMPAIGN, events_since)
+    async with asyncio.timeout(20):
+        await anext(quick), await anext(slow)
+        for number, where in ((2, "outside"), (3, "outside:kursus")):
+            await served.hear(recording(number, group=where))
+            assert where in await anext(quick)
+        missed = await anext(slow)
+    assert '"outside"' in missed
+    assert '"outside:kursus"' in missed
+    await quick.aclose()
+    await slow.aclose()

@@ -41,7 +41,13 @@ PLANTS: dict[str, dict[str, list[str]]] = {
     "Rules are pure: no input or output, no clock, no chance": {
         "enrollment/persons/rules.py": [],
         "scheduling/visits/rules.py": ["asyncpg"],
-        "reporting/coverage/rules.py": ["time"],
+        "reporting/questions/coverage.py": ["time"],
+    },
+    "Reporting: what is shown stands on what is asked, and that on what came in": {
+        "reporting/projection/facts.py": ["reporting.questions.moment"],
+        "reporting/questions/reading.py": ["reporting.live.watch"],
+        "reporting/live/watch.py": ["reporting.api.asked"],
+        "reporting/pages/present.py": ["reporting.api.stream"],
     },
     "The product knows neither its local stack nor its demo": {
         "chassis/__init__.py": [],
@@ -112,13 +118,13 @@ def test_a_planted_import_breaks_the_rule(tree: Tree, name: str) -> None:
 
 
 def test_rules_may_not_reach_it_by_a_detour_either(tree: Tree) -> None:
-    tree.plant("reporting/coverage/rules.py", ["reporting.coverage.detour"])
-    (tree.folder / "reporting/coverage/detour.py").write_text("import time\n")
+    tree.plant("reporting/questions/coverage.py", ["reporting.questions.detour"])
+    (tree.folder / "reporting/questions/detour.py").write_text("import time\n")
 
     said = reported(tree.lint().stdout, "Rules are pure: no input or output, no clock, no chance")
 
-    assert "reporting.coverage.rules -> reporting.coverage.detour" in said
-    assert "reporting.coverage.detour -> time" in said
+    assert "reporting.questions.coverage -> reporting.questions.detour" in said
+    assert "reporting.questions.detour -> time" in said
 
 
 def reported(output: str, name: str) -> str:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.recordings import Recording, RecordingCompleted
-from reporting.coverage.rules import Cell, fold, line
+from reporting.questions.coverage import line
+from tests.unit.reporting.fold import Cell, fold
 
 START = datetime(2024, 10, 1, tzinfo=UTC)
 DAYS = [date(2024, 10, 1) + timedelta(days=number) for number in range(5)]

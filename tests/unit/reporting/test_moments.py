@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting import days
-from reporting.progress.rules import is_final
-from reporting.schools.rules import Campaign, previous
-from reporting.visits.rules import coming, next_by_group
+from contracts import days
+from contracts.schools import CampaignOpened
+from contracts.visits import VisitScheduled
+from reporting.questions.moment import UNOPENED, Campaign, Heard, previous
+from reporting.questions.visits import coming, next_by_group
 
 EVENING = datetime(2024, 11, 8, 17, 30, tzinfo=UTC)  # half past midnight in Malang
 
 
 def test_a_day_is_one_of_the_campaigns_zone() -> None:
-    assert days.day_of(EVENING, days.WIB) == date(2024, 11, 9)
-    assert days.end_of(date(2024, 11, 8), days.WIB) == datetime(2024, 11, 8, 16, 59, 59, 999_999, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("name", ["", "Nowhere/Town", "../etc/passwd", "\x00"])
-def test_a_zone_that_is_none_is_wib(name: str) -> None:
-    assert days.zone(name) is days.WIB
+    assert days.day_of(EVENING, UNOPENED) == date(2024, 11, 9)
+    assert days.end_of(date(2024, 11, 8), UNOPENED) == datetime(2024, 11, 8, 16, 59, 59, 999_999, tzinfo=UTC)
 
 
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))])))
 def test_no_instant_is_too_far(instant: datetime) -> None:
     assert days.utc(instant).tzinfo is UTC
-    assert days.end_of(days.day_of(instant, days.WIB), days.WIB) <= days.LAST
+    assert days.end_of(days.day_of(instant, UNOPENED), UNOPENED) <= days.LAST
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
 def test_no_day_is_too_far(day: date) -> None:
-    assert days.end_of(day, days.WIB).tzinfo is UTC
+    assert days.end_of(day, UNOPENED).tzinfo is UTC
     assert previous(day) <= day
 
 
@@ -55,21 +52,32 @@ def test_days_to_go() -> None:
 
 
 def test_final_when_everything_known_then_is_in() -> None:
-    assert is_final(EVENING, EVENING)
-    assert not is_final(EVENING, EVENING - timedelta(microseconds=1))
-    assert not is_final(EVENING, None)
-    assert not is_final(None, EVENING)
+    def final(watermark: datetime | None, *opened: CampaignOpened) -> bool:
+        return Heard("c", 1, EVENING, None, watermark, opened).moment().final
+
+    campaign = CampaignOpened(
+        campaign="c", revision=1, known_at=EVENING, name="C", region_code="35.73", zone="Asia/Jakarta",
+        opens_on=date(2024, 9, 1), voting_day=date(2024, 11, 27),
+    )  # fmt: skip
+    assert final(EVENING, campaign)
+    assert not final(EVENING - timedelta(microseconds=1), campaign)
+    assert not final(None, campaign)
+    assert not final(EVENING)  # it is not heard yet how it was opened
 
 
 def test_the_next_visit_of_a_group_is_the_first_that_is_still_planned() -> None:
+    def visit(letter: str, day: str, status: str, groups: list[str]) -> VisitScheduled:
+        of_no_matter = {"campaign": "c", "revision": 1, "known_at": EVENING, "kind": "mpp", "sets": []}
+        hours = {"starts_at": EVENING, "ends_at": EVENING}
+        planned = {"visit_id": str(UUID(int=ord(letter))), "groups": groups, "place": letter, "day": day}
+        return VisitScheduled.model_validate({**of_no_matter, **hours, **planned, "status": status})
+
     visits = [
-        {"visit_id": "a", "day": "2024-11-07", "status": "scheduled", "groups": ["x"]},
-        {"visit_id": "b", "day": "2024-11-08", "status": "cancelled", "groups": ["x"]},
-        {"visit_id": "c", "day": "2024-11-08", "status": "scheduled", "groups": ["x", "y"]},
-        {"visit_id": "d", "day": "2024-11-09", "status": "scheduled", "groups": ["x"]},
+        visit("a", "2024-11-07", "scheduled", ["outside:x"]),
+        visit("b", "2024-11-08", "cancelled", ["outside:x"]),
+        visit("c", "2024-11-08", "scheduled", ["outside:x", "outside:y"]),
+        visit("d", "2024-11-09", "scheduled", ["outside:x"]),
     ]
-    assert [one["visit_id"] for one in coming(visits, date(2024, 11, 8))] == ["c", "d"]
-    assert {group: one["visit_id"] for group, one in next_by_group(visits, date(2024, 11, 8)).items()} == {
-        "x": "c",
-        "y": "c",
-    }
+    assert [each.place for each in coming(visits, date(2024, 11, 8))] == ["c", "d"]
+    following = next_by_group(visits, date(2024, 11, 8))
+    assert {group: each.place for group, each in following.items()} == {"outside:x": "c", "outside:y": "c"}

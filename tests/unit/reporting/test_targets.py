@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from reporting.targets.rules import Decision, in_force
+from contracts.targets import TargetUpdated
+from reporting.questions.targets import in_force
 
 
-def decision(scope: str, value: int, revision: int = 1, **changes: Any) -> Decision:
-    said = {"known_at": known(revision), "effective_from": date(2024, 10, 1), **changes}
-    return Decision(scope, revision, value=value, **said)
+def decision(scope: str, value: int, revision: int = 1, **changes: Any) -> TargetUpdated:
+    said = {"known_at": known(revision), "effective_from": date(2024, 10, 1), "split": "stated", "reason": "surat"}
+    return TargetUpdated.model_validate(
+        {"campaign": "c", "scope": scope, "value": value, "revision": revision, **said, **changes}
+    )
 
 
 def known(day: int) -> datetime:

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from reporting.days import WIB
 from reporting.pages import words
 from reporting.pages.present import width
+from reporting.questions.moment import UNOPENED as WIB
 
 
 @pytest.mark.parametrize(("value", "said"), [(0, "0"), (968, "968"), (5554, "5.554"), (-1203, "−1.203")])

@@ -3,31 +3,24 @@
 from typing import Any
 
 from contracts import topics
-from contracts.schools import CampaignOpened, SchoolListed
-from contracts.targets import FigureStated, TargetUpdated
-from contracts.visits import Visit
 from exactly_once import Batch, Connection, Subscription
-from reporting import versions
-from reporting.decisions import store as decisions
-from reporting.progress import store as progress
-from reporting.recordings import store as recordings
+from reporting.projection import decisions, progress, recordings
+from reporting.projection.facts import CAMPAIGNS, SCHOOLS, STATEMENTS, TARGETS, VISITS, keep
 
 
 async def on_schools(tx: Connection, batch: Batch[Any]) -> None:
     """Campaigns and the schools they go to."""
-    await versions.CAMPAIGNS.merge(tx, batch, CampaignOpened)
-    await versions.SCHOOLS.merge(tx, batch, SchoolListed)
+    await keep(tx, batch, topics.SCHOOLS, CAMPAIGNS, SCHOOLS)
 
 
 async def on_targets(tx: Connection, batch: Batch[Any]) -> None:
     """The office's decisions, and the statements they cite."""
-    await versions.TARGETS.merge(tx, batch, TargetUpdated)
-    await versions.STATEMENTS.merge(tx, batch, FigureStated)
+    await keep(tx, batch, topics.TARGETS, TARGETS, STATEMENTS)
 
 
 async def on_visits(tx: Connection, batch: Batch[Any]) -> None:
     """Visits to schools and weekend sessions."""
-    await versions.VISITS.merge(tx, batch, Visit)
+    await keep(tx, batch, topics.VISITS, VISITS)
 
 
 def subscriptions() -> list[Subscription]:

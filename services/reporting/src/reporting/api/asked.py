@@ -3,20 +3,19 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from chassis.conditional import etag, not_modified
-from chassis.http import problems
-from chassis.problems import NOT_FOUND, Problem
+from chassis.openapi import problems
+from chassis.problems import NOT_FOUND
 from contracts.types import Campaign, Day, Instant
 from exactly_once import Connection, Pool
-from reporting.moment import Moment, UnknownCampaign, moment, reading
-
-M = TypeVar("M", bound=BaseModel)
+from reporting.questions.moment import Heard, Moment
+from reporting.questions.reading import hear, moment, snapshot
 
 _OFFSET_IN_A_URL: Final = re.compile(r" (\d\d:?\d\d)$")
 
@@ -48,11 +47,6 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
-def unknown_campaign() -> Problem:
-    """404."""
-    return Problem(NOT_FOUND, "Nothing has been heard of this campaign yet.")
-
-
 def entity_tag(at: Moment) -> str:
     """The revision alone while only events change the answer (`complete_through` moves beside it).
 
@@ -70,14 +64,11 @@ async def answer(
     known_at: datetime | None,
     if_none_match: str | None,
     work: Callable[[Connection, Moment], Awaitable[BaseModel]],
-    read: Callable[[Connection, str, date | None, datetime | None], Awaitable[Moment]] = moment,
+    find: Callable[[Connection, Heard, date | None, datetime | None], Awaitable[Moment]] = moment,
 ) -> Response:
-    """Sends what `work` makes of the moment that `read` finds, in one transaction, or 304."""
-    async with reading(pool) as tx:
-        try:
-            at = await read(tx, campaign, as_of, known_at)
-        except UnknownCampaign:
-            raise unknown_campaign() from None
+    """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304."""
+    async with snapshot(pool) as tx:
+        at = await find(tx, await hear(tx, campaign), as_of, known_at)
         tag = entity_tag(at)
         headers = {"ETag": tag, "Cache-Control": FOR_EVER if at.settled else "no-cache"}
         if same := not_modified(if_none_match, tag):

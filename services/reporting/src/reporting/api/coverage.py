@@ -6,15 +6,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from chassis.http import IfNoneMatch
+from chassis.conditional import IfNoneMatch
 from exactly_once import Connection, Pool
 from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
-from reporting.coverage.answer import coverage
-from reporting.coverage.model import Coverage
-from reporting.coverage.store import By
-from reporting.late.answer import compared, read_late
-from reporting.late.model import LateAnswer
-from reporting.moment import Moment
+from reporting.questions.coverage import By, Coverage
+from reporting.questions.late import LateAnswer, compared, late
+from reporting.questions.moment import Moment
+from reporting.questions.reading import read
 
 
 def router(pool: Pool) -> APIRouter:
@@ -32,7 +30,8 @@ def router(pool: Pool) -> APIRouter:
         """How far the campaign is from its target, as of a day, as known at an instant."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return await coverage(tx, at, by)
+            (coverage,) = await (await read(tx, at)).coverage(by)
+            return coverage
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work)
 
@@ -49,7 +48,7 @@ def router(pool: Pool) -> APIRouter:
         """Who counts as of a day now and did not as known then, or the other way round, or for another group."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return await read_late(tx, at, limit)
+            return await late(tx, at, (await read(tx, at)).decided, limit)
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work, compared)
 

@@ -6,20 +6,18 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from chassis.http import IfNoneMatch
-from chassis.problems import NOT_FOUND, Problem
+from chassis.conditional import IfNoneMatch
+from chassis.refusal import Unknown
+from contracts.schools import group_of
 from contracts.types import Npsn
 from exactly_once import Connection, Pool
 from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
-from reporting.coverage import store as coverage
-from reporting.coverage.answer import about, day_rows
-from reporting.coverage.store import Window
-from reporting.moment import Moment
-from reporting.schools.answer import every_school
-from reporting.schools.model import OneSchool, SchoolDays, Schools, Statements, Targets, Visits
-from reporting.targets import store as targets
-from reporting.targets.rules import CAMPAIGN, Plan, in_force
-from reporting.visits.store import visits
+from reporting.questions.coverage import day_rows
+from reporting.questions.moment import Moment, about
+from reporting.questions.reading import Reading, read, statements
+from reporting.questions.schools import OneSchool, School, SchoolDays, Schools, combine
+from reporting.questions.targets import Statements, TargetRow, Targets
+from reporting.questions.visits import Visits, next_by_group
 
 Number = Annotated[Npsn, Path()]
 
@@ -35,7 +33,7 @@ def router(pool: Pool) -> APIRouter:
         """Every school with its coverage and its next visit."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return Schools(**about(at), schools=await every_school(tx, at))
+            return Schools(**about(at), schools=await every_school(await read(tx, at)))
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work)
 
@@ -46,18 +44,15 @@ def router(pool: Pool) -> APIRouter:
         """One school, with the decisions about its target and its visits."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            found = [school for school in await every_school(tx, at) if school.npsn == npsn]
-            if not found:
-                raise Problem(NOT_FOUND, "This campaign has no such school.")
-            decisions = await targets.decisions_in_full(tx, campaign, at.asked_known_at)
-            planned = await visits(tx, campaign, at.asked_known_at)
-            return OneSchool.model_validate(
-                about(at)
-                | {
-                    "school": found[0],
-                    "targets": [data for data in decisions if data["scope"] == found[0].group],
-                    "visits": [data for data in planned if found[0].group in data["groups"]],
-                }
+            reading, group = await read(tx, at), group_of(npsn)
+            school = next((school for school in await every_school(reading) if school.npsn == npsn), None)
+            if school is None:
+                raise Unknown("This campaign has no such school.")
+            return OneSchool(
+                **about(at),
+                school=school,
+                targets=[target for target in reading.decided_by_then if target.scope == group],
+                visits=[visit for visit in reading.visits if group in visit.groups],
             )
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work)
@@ -69,12 +64,8 @@ def router(pool: Pool) -> APIRouter:
         """On which days the school's persons were recorded; none for a school that nobody has heard of."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            group = f"npsn:{npsn}"
-            plan = in_force(await targets.decisions(tx, campaign), at.as_of, at.asked_known_at)
-            start = plan.later_starts.get(group, plan.counting_from)
-            window = Window(campaign, start, at.as_of, at.asked_known_at)
-            rows = day_rows(await coverage.recorded(tx, window, "day", group=group))
-            return SchoolDays(**about(at), npsn=npsn, rows=rows)
+            recorded = await (await read(tx, at)).days(group_of(npsn))
+            return SchoolDays(**about(at), npsn=npsn, rows=day_rows(recorded))
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work)
 
@@ -85,10 +76,11 @@ def router(pool: Pool) -> APIRouter:
         """Every revision of the office's decisions, and which of them are in force."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            plan = in_force(await targets.decisions(tx, campaign), at.as_of, at.asked_known_at)
-            rows = await targets.decisions_in_full(tx, campaign, at.asked_known_at)
-            marked = [data | {"in_force": _holds(plan, data["scope"], data["revision"])} for data in rows]
-            return Targets.model_validate(about(at) | {"targets": marked})
+            reading = await read(tx, at)
+            rows = [
+                TargetRow(**dict(target), in_force=reading.targets.has(target)) for target in reading.decided_by_then
+            ]
+            return Targets(**about(at), targets=rows)
 
         return await answer(pool, campaign, as_of, known_at, if_none_match, work)
 
@@ -97,8 +89,7 @@ def router(pool: Pool) -> APIRouter:
         """What was stated, when and by whom: evidence, which changes no coverage."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            found = await targets.statements(tx, campaign, at.asked_known_at)
-            return Statements.model_validate(about(at) | {"statements": found})
+            return Statements(**about(at), statements=await statements(tx, at))
 
         return await answer(pool, campaign, None, known_at, if_none_match, work)
 
@@ -107,13 +98,14 @@ def router(pool: Pool) -> APIRouter:
         """The visits in the order of their days, cancelled and past ones too."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return Visits.model_validate(about(at) | {"visits": await visits(tx, campaign, at.asked_known_at)})
+            return Visits(**about(at), visits=(await read(tx, at)).visits)
 
         return await answer(pool, campaign, None, known_at, if_none_match, work)
 
     return routes
 
 
-def _holds(plan: Plan, scope: str, revision: int) -> bool:
-    found = plan.campaign if scope == CAMPAIGN else plan.groups.get(scope)
-    return found is not None and found.revision == revision
+async def every_school(reading: Reading) -> list[School]:
+    """The schools of a moment, each with its coverage and its next visit."""
+    (coverage,) = await reading.coverage("group")
+    return combine(reading.schools, coverage.by_group, next_by_group(reading.visits, reading.moment.as_of))

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from reporting.coverage.model import Coverage, DayRow, GroupRow, KindRow
-from reporting.live import View
+from contracts.schools import SchoolListed, group_of, npsn_of
+from contracts.visits import Visit
 from reporting.pages import words
-from reporting.visits.rules import coming, next_by_group
+from reporting.questions.coverage import Coverage, DayRow, GroupRow, KindRow
+from reporting.questions.view import View
+from reporting.questions.visits import coming, next_by_group
 
 OWNERSHIP = {"public": "negeri", "private": "swasta"}
 
@@ -70,25 +72,23 @@ def width(rate: float | None) -> str:
 
 def rows(view: View) -> list[Row]:
     """Every listed school, and every group with a target or a recording: who needs most comes first."""
-    lines = {row.group: row for row in view.coverage.rows if isinstance(row, GroupRow)}
+    lines = view.coverage.by_group
     following = next_by_group(view.visits, view.moment.as_of)
-    groups = lines.keys() | {f"npsn:{npsn}" for npsn in view.schools}
+    groups = lines.keys() | {group_of(npsn) for npsn in view.schools}
     made = [_row(group, lines.get(group), view.schools, following.get(group)) for group in groups]
     return sorted(made, key=lambda row: (row.target is None, -(row.remaining or 0), row.excess or 0, row.name))
 
 
-def _row(
-    group: str, line: GroupRow | None, schools: Mapping[str, Mapping[str, Any]], visit: Mapping[str, Any] | None
-) -> Row:
-    school = schools.get(group.removeprefix("npsn:"))
-    on = None if visit is None else date.fromisoformat(visit["day"])
+def _row(group: str, line: GroupRow | None, schools: Mapping[str, SchoolListed], visit: Visit | None) -> Row:
+    school = schools.get(npsn_of(group) or "")
+    on = None if visit is None else visit.day
     return Row(
         id="g-" + group.replace(":", "-"),
         group=group,
-        name=words.group(group, schools),
+        name=_name(group, school),
         about=_about(group, school),
-        school_kind="" if school is None else school["school_kind"],
-        kecamatan="" if school is None else school["kecamatan"],
+        school_kind="" if school is None else school.school_kind,
+        kecamatan="" if school is None else school.kecamatan,
         target=None if line is None else line.target,
         recorded=0 if line is None else line.recorded,
         remaining=None if line is None else line.remaining,
@@ -100,10 +100,14 @@ def _row(
     )
 
 
-def _about(group: str, school: Mapping[str, Any] | None) -> str:
+def _name(group: str, school: SchoolListed | None) -> str:
+    return words.group(group, {} if school is None else {school.npsn: {"name": school.name}})
+
+
+def _about(group: str, school: SchoolListed | None) -> str:
     if school is not None:
-        return f"{school['school_kind']} {OWNERSHIP[school['ownership']]} · {school['kecamatan']} · {school['npsn']}"
-    return "sekolah tidak terdaftar" if group.startswith("npsn:") else "bukan sekolah"
+        return f"{school.school_kind} {OWNERSHIP[school.ownership]} · {school.kecamatan} · {school.npsn}"
+    return "sekolah tidak terdaftar" if npsn_of(group) else "bukan sekolah"
 
 
 def bars(view: View) -> list[Bar]:
@@ -159,29 +163,28 @@ def domiciles(by_domicile: Coverage) -> list[Share]:
 def visits(view: View) -> dict[str, list[dict[str, Any]]]:
     """The visits still planned, the next first; and the others, the last first."""
     planned = coming(view.visits, view.moment.as_of)
-    ids = {visit["visit_id"] for visit in planned}
-    past = [visit for visit in reversed(view.visits) if visit["visit_id"] not in ids]
+    ids = {visit.visit_id for visit in planned}
+    past = [visit for visit in reversed(view.visits) if visit.visit_id not in ids]
     return {
         "coming": [_visit(view, visit) for visit in planned],
         "past": [_visit(view, visit) for visit in past],
     }
 
 
-def _visit(view: View, visit: Mapping[str, Any]) -> dict[str, Any]:
-    day, zone = date.fromisoformat(visit["day"]), view.moment.campaign.zone
-    starts, ends = (words.clock(datetime.fromisoformat(visit[name]), zone) for name in ("starts_at", "ends_at"))
-    missed = visit.get("missed") or {}
-    names = [name for group in visit["groups"] if (name := words.group(group, view.schools)) != visit["place"]]
+def _visit(view: View, visit: Visit) -> dict[str, Any]:
+    starts, ends = (words.clock(instant, view.moment.campaign.zone) for instant in (visit.starts_at, visit.ends_at))
+    names = [_name(group, view.schools.get(npsn_of(group) or "")) for group in visit.groups]
+    missed = sorted((visit.missed or {}).items(), key=lambda item: -item[1])
     return {
-        "id": "v-" + visit["visit_id"],
-        "day": day,
-        "place": visit["place"],
-        "about": ", ".join([words.kind(visit["kind"]), *names]),
+        "id": "v-" + visit.visit_id,
+        "day": visit.day,
+        "place": visit.place,
+        "about": ", ".join([words.kind(visit.kind), *(name for name in names if name != visit.place)]),
         "hours": f"{starts}–{ends}",
-        "sets": len(visit["sets"]),
-        "status": visit["status"],
-        "expected": visit.get("expected"),
-        "missed": [(words.reason(reason), n) for reason, n in sorted(missed.items(), key=lambda item: -item[1]) if n],
+        "sets": len(visit.sets),
+        "status": visit.status,
+        "expected": visit.expected,
+        "missed": [(words.reason(reason), n) for reason, n in missed if n],
     }
 
 

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from reporting.late.model import LateAnswer
-from reporting.live import View
+from reporting.live.sse import event
 from reporting.pages import present, words
-from reporting.schools.rules import Campaign
-from reporting.stream import event
+from reporting.questions.late import LateAnswer
+from reporting.questions.moment import Campaign
+from reporting.questions.view import View
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 EVENT: Final = "change"
@@ -65,7 +65,7 @@ class Pages:
 
 def _headline(view: View) -> object:
     at = view.moment
-    return view.coverage.total, view.plan, at.as_of, at.known_at, at.complete_through, at.final, at.campaign
+    return view.coverage.total, view.targets, at.as_of, at.known_at, at.watermark, at.final, at.campaign
 
 
 def _days(view: View) -> object:

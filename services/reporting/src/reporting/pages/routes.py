@@ -9,14 +9,16 @@ from fastapi import FastAPI, Header
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from chassis.refusal import Unknown
 from exactly_once import Pool
-from reporting import changes
-from reporting.late.answer import compared, read_late
-from reporting.live import Live, View, view
-from reporting.moment import UnknownCampaign, moment, reading
+from reporting.live.sse import stream
+from reporting.live.watch import Live
 from reporting.pages.render import Pages
-from reporting.schools.rules import previous
-from reporting.stream import stream
+from reporting.projection.changes import campaigns
+from reporting.questions.late import compared, late
+from reporting.questions.moment import previous
+from reporting.questions.reading import hear, moment, read, snapshot
+from reporting.questions.view import view
 
 STATIC: Final = Path(__file__).parent / "static"
 # Nothing from another host, nothing inline.
@@ -38,36 +40,32 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
-        async with reading(pool) as tx:
-            known = [(await moment(tx, slug)).campaign for slug in await changes.campaigns(tx)]
-        if len(known) == 1:
-            return RedirectResponse(f"/campaigns/{known[0].campaign}", 303, HEADERS)
-        return _html(pages.index(known))
+        async with snapshot(pool) as tx:
+            listed = [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
+        if len(listed) == 1:
+            return RedirectResponse(f"/campaigns/{listed[0].campaign}", 303, HEADERS)
+        return _html(pages.index(listed))
 
     @app.get("/campaigns/{campaign}", include_in_schema=False)
     async def campaign_page(campaign: str, as_of: str = "", known_at: str = "") -> Response:
         try:
-            async with reading(pool) as tx:
-                now = await moment(tx, campaign)
-                on, known, complaint = asked(as_of.strip(), known_at.strip(), now.campaign.zone)
+            async with snapshot(pool) as tx:
+                heard = await hear(tx, campaign)
+                on, known, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
                 chosen = on is not None or known is not None
-                at = await moment(tx, campaign, on, known) if chosen else now
-                cut_off = await compared(tx, campaign, at.as_of if chosen else previous(at.as_of), known)
-                seen, late = await view(tx, at), await read_late(tx, cut_off, limit=0)
-        except UnknownCampaign:
+                at = await moment(tx, heard, on, known)
+                reading = await read(tx, at)
+                cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), known)
+                seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
+        except Unknown:
             return _html(pages.unknown(), 404)
-        return _html(pages.campaign(seen, late, asked=chosen, complaint=complaint))
+        return _html(pages.campaign(seen, arrived, asked=chosen, complaint=complaint))
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
     async def campaign_live(
         campaign: str, seen: str = "", last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
-        have = last_event_id or seen
-
-        def render(before: View | None, now: View) -> str:
-            return "" if before is None and str(now.moment.revision) == have else pages.changes(before, now)
-
-        return await stream(live, campaign, render)
+        return await stream(live, campaign, pages.changes, have=last_event_id or seen)
 
 
 def asked(as_of: str, known_at: str, zone: ZoneInfo) -> tuple[date | None, datetime | None, str]:

@@ -1,0 +1,1 @@
+"""Campaigns as they change, for everybody who watches."""

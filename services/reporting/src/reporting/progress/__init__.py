@@ -1,1 +1,0 @@
-"""How far what is known has been applied."""

@@ -1,0 +1,1 @@
+"""What came in: the tables, and how batches are merged into them."""

@@ -1,0 +1,1 @@
+"""What is asked: which moment, what was known then, and the figures made of it."""

@@ -1,1 +1,0 @@
-"""The campaign and the schools it goes to."""

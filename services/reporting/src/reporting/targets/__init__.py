@@ -1,1 +1,0 @@
-"""The decisions of the office, and the statements behind them."""

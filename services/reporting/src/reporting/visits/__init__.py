@@ -1,1 +1,0 @@
-"""Which recording sets go where."""
