@@ -123,8 +123,12 @@ class OwnTopics:
                 event: Fact = decode(record)
             except Undecodable:
                 continue  # not of our making: whoever reads it sets it aside
-            if not await self._table_of[type(event)].knows(connection, event):
+            if not await self.knows(connection, event):
                 raise Verdict(
                     f"{topic.name}/{partition[1]} tells at {record.offset} of a revision that this database does not "
                     "know: was it restored from a backup? Nothing is decided until that is clear"
                 )
+
+    async def knows(self, tx: Connection, event: Fact) -> bool:
+        """Whether the database has this revision of this aggregate."""
+        return await self._table_of[type(event)].knows(tx, event)
