@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from chassis.run import App
-from chassis.service import Service
+from chassis.service import Service, migrations
 from reporting import pages
 from reporting.api import coverage, facts, stream
 from reporting.consume import subscriptions
@@ -12,6 +12,7 @@ from reporting.live.watch import Live
 from reporting.settings import Settings
 
 NAME: Final = "reporting"
+MIGRATIONS: Final = migrations(NAME, Path(__file__).parents[2] / "migrations")
 SERVER: Final = {
     "synchronous_commit": "off",  # a crash loses positions and projection together: they are applied again from the log
     "jit": "off",
@@ -28,8 +29,7 @@ async def as_it_is(_connection: object) -> None:
 
 def build(settings: Settings) -> App:
     """Wires the service; connects nothing."""
-    migrations = Path(__file__).parents[2] / "migrations"
-    service = Service(NAME, settings, migrations=migrations, server=SERVER, batches=BATCHES, reset=as_it_is)
+    service = Service(NAME, settings, migrations=MIGRATIONS, server=SERVER, batches=BATCHES, reset=as_it_is)
     live = Live(service.pool, settings.dsn, settings.pace)
     app = service.app(
         subscriptions=subscriptions(),
