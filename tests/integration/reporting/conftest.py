@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from chassis.migrate import migrate
 from chassis.run import App
 from exactly_once import Pool
-from reporting.app import build
+from reporting.app import MIGRATIONS, build
 from reporting.settings import Pace, Settings
 from stack import LocalStack
 from stack.postgres import Database
@@ -25,11 +25,8 @@ from tests.integration.reporting import world
 def reporting_template(stack: LocalStack) -> Iterator[Database]:
     """A migrated, empty database, to be copied."""
 
-    async def up_to_date(database: Database) -> None:
-        await migrate(database.owner_url, build(reporting_settings(database)).migrations)
-
     with stack.postgres.fresh_database("reporting") as made:
-        asyncio.run(up_to_date(made))
+        asyncio.run(migrate(made.owner_url, MIGRATIONS))
         yield made
 
 

@@ -14,7 +14,7 @@ import pytest
 from chassis.migrate import Source, migrate
 from chassis.run import App
 from contracts.visits import VisitCompleted, VisitRescheduled
-from reporting.app import build
+from reporting.app import MIGRATIONS, build
 from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting.conftest import Reporting, reporting_settings
@@ -48,15 +48,11 @@ MOVED = ("recording_current", "coverage_day", "decision_count", "campaign_change
 async def before(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Database]:
     """With the tables as the first two migrations make them, empty."""
     with stack.postgres.fresh_database("reporting") as database:
-        *packages, own = sources(database)
+        *packages, own = MIGRATIONS
         for file in sorted(own.dir.glob("*.sql"))[:2]:
             shutil.copy(file, tmp_path)
         await migrate(database.owner_url, [*packages, Source(own.name, tmp_path)])
         yield database
-
-
-def sources(database: Database) -> list[Source]:
-    return list(build(reporting_settings(database)).migrations)
 
 
 async def fill(database: Database, twin: Reporting) -> None:
@@ -111,7 +107,7 @@ async def test_a_database_of_before_gives_the_same_answers(reporting: Reporting,
     expected = await answers(reporting.app)
     assert {status for status, _, _ in expected.values()} == {200}
     await fill(before, reporting)
-    assert len(await migrate(before.owner_url, sources(before))) == 1
+    assert len(await migrate(before.owner_url, MIGRATIONS)) == 1
     async with build(reporting_settings(before)) as app, httpx.AsyncClient() as http:
         assert await answers(app) == expected
         migrated = Reporting(app, http, app.pools[1])
@@ -131,7 +127,7 @@ async def test_revisions_that_counted_batches_count_facts(reporting: Reporting, 
     async with asyncpg.create_pool(before.owner_url, min_size=1, max_size=1) as pool:
         await pool.execute("UPDATE campaign_change SET revision = 1")
         await pool.execute("DELETE FROM chassis.schema_migration WHERE source = 'reporting' AND number = 2")
-        assert len(await migrate(before.owner_url, sources(before))) == 2
+        assert len(await migrate(before.owner_url, MIGRATIONS)) == 2
         rows = await pool.fetch(counted.format("reporting."))
     assert rows == await reporting.pool.fetch(counted.format("reporting."))
     assert [row["revision"] for row in rows] == [4, 4, 4, 3, 4]
