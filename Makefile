@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down test test-browser test-compose check fix contracts lock bench bench-reporting bench-freshness
+.PHONY: help install demo up down test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -29,21 +29,35 @@ down: $(INSTALLED) ## stop it and remove its data
 demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself)
 	@$(PY) -m demo $(if $(ONCE),--once)
 
-test: $(INSTALLED) ## run the tests on a real Kafka and a real PostgreSQL
-	@$(PY) -m pytest
+# The tests that SELECT names, side by side, and which took longest. `make` has the last line of a red run: it says what failed.
+FAILED := build/failed
+SLOW := faults or properties or system
+test: SELECT = -m '$(or $(ONLY),not compose and not browser)'
+test-quick: SELECT = -m 'not ($(SLOW) or compose or browser)'
+test-browser: SELECT = -m browser -n 0 tests/browser
+test-compose: SELECT = -m compose -n 0 tests/compose
 
-check: $(INSTALLED) ## types, style, import rules, contracts
+test: pytest ## run the tests on a real Kafka and a real PostgreSQL (ONLY=faults: those of a marker)
+test-quick: pytest ## run the tests that are quick, while you work
+test-browser: pytest ## test the page in Chromium (CHROMIUM=path says which)
+test-compose: pytest ## test docker-compose.yml (needs Docker)
+test test-quick test-browser test-compose:
+	$(if $(shell cat $(FAILED) 2>/dev/null),$(error $(shell cat $(FAILED))))
+
+pytest: $(INSTALLED)
+	@rm -f $(FAILED)
+	@$(PY) -m pytest -n auto --dist loadgroup --durations 20 $(SELECT) || test -s $(FAILED)
+
+check: check-style check-types check-imports check-contracts ## types, style, import rules, contracts
+check-style: $(INSTALLED)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+check-types: $(INSTALLED)
 	@$(PY) -m mypy
+check-imports: $(INSTALLED)
 	@$(VENV)/bin/lint-imports --no-cache
+check-contracts: $(INSTALLED)
 	@$(PY) -m contracts.generate --check
-
-test-compose: $(INSTALLED) ## test docker-compose.yml (needs Docker)
-	@$(PY) -m pytest -m compose tests/compose
-
-test-browser: $(INSTALLED) ## test the page in Chromium (CHROMIUM=path says which)
-	@$(PY) -m pytest -m browser tests/browser
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 

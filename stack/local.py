@@ -212,7 +212,10 @@ class _Ready:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a request to end (SIGTERM, a closed terminal) be what Ctrl-C is: an exception that unwinds and stops all."""
+    """Let a request to end (SIGTERM, a closed terminal) be what Ctrl-C is: an exception that unwinds and stops all.
+
+    An ignored SIGINT stays ignored: whoever starts a program in the background means Ctrl-C for another one.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -32,6 +32,10 @@ def up(*, services: bool = True) -> int:
         print(f"Started again: {again}." if again else "The stack is already up.")
         print(_addresses(home))
         return 0
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        print(
+            "Started with SIGINT ignored (in the background): Ctrl-C ends nothing here, `make down` does.", flush=True
+        )
     began = monotonic()
     supervisor = _supervisor(home, services=services)
     try:

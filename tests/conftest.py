@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,29 +12,72 @@ import pytest
 from contracts.topics import CATALOGUE
 from exactly_once import KafkaSettings
 from exactly_once.provision import provision
-from stack import LocalStack
 from stack.postgres import Database
+from tests.servers import Leader, Servers, servers
 from tests.support import kafka_settings
+
+LEADER = pytest.StashKey[Leader]()
+
+
+FAILED = "build/failed"
+reported: dict[str, None] = {}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many as there are cores, within reason: at least two, for many tests wait more than they compute."""
+    return min(max(len(os.sched_getaffinity(0)), 2), 8)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell's background starts us with SIGINT ignored, which every program that a test starts would inherit."""
+    if not leads(config) or not config.getoption("numprocesses", None):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if leads(config):
+        (config.rootpath / FAILED).unlink(missing_ok=True)
+        config.stash[LEADER] = Leader()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        reported[report.nodeid.partition("@")[0]] = None
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        reported[report.nodeid] = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends a red run with a line that names what failed; a file has it for `make`, which has the very last word."""
+    if leader := config.stash.get(LEADER, None):
+        leader.stop()
+        if reported:
+            line = f"{len(reported)} failed: {' '.join(reported)}"
+            (config.rootpath / FAILED).parent.mkdir(exist_ok=True)
+            (config.rootpath / FAILED).write_text(line)
+            print(line, flush=True)
+
+
+def leads(config: pytest.Config) -> bool:
+    """Whether this is the one process of the run that is no worker."""
+    return not hasattr(config, "workerinput")
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack() -> Servers:
     """The servers that the whole run shares. A test that stops one asks for `own_kafka` or `own_postgres` instead."""
-    # Members of a group that were killed are noticed after 1.5 s, not 6: the fault tests kill many.
-    kafka = {"group.min.session.timeout.ms": "1000"}
-    with LocalStack(tmp_path_factory.mktemp("stack"), services=False, kafka=kafka) as started:
-        yield started
+    return servers()
 
 
 @pytest.fixture
-def database(stack: LocalStack) -> Iterator[Database]:
+def database(stack: Servers) -> Iterator[Database]:
     """An empty database with `.url` (the runtime role) and `.owner_url`."""
     with stack.postgres.fresh_database() as fresh:
         yield fresh
 
 
 @pytest.fixture
-async def topic_prefix(stack: LocalStack) -> AsyncIterator[str]:
+async def topic_prefix(stack: Servers) -> AsyncIterator[str]:
     """A prefix under which every topic of the catalogue exists, empty."""
     prefix = f"t{uuid.uuid4().hex[:12]}."
     await provision(kafka_settings(stack.bootstrap_servers, prefix), CATALOGUE)
@@ -40,6 +85,6 @@ async def topic_prefix(stack: LocalStack) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def settings(stack: LocalStack, topic_prefix: str) -> KafkaSettings:
+def settings(stack: Servers, topic_prefix: str) -> KafkaSettings:
     """What a consumer and a relay on these topics need to know; impatient, as a test is."""
     return kafka_settings(stack.bootstrap_servers, topic_prefix)

@@ -20,9 +20,9 @@ from contracts.topics import CATALOGUE
 from enrollment.identity import store as sealing_keys
 from enrollment.identity.vault import Vault
 from exactly_once import OwnTopics, Verdict
-from stack import LocalStack
 from tests.contract.keys import private_key
 from tests.contract.services import SERVICES, Service, service
+from tests.servers import Servers
 
 Example = dict[str, Any]
 TOPIC_BY_NAME = {topic.name: topic for topic in CATALOGUE}
@@ -84,7 +84,7 @@ async def outcomes(enrollment: Service) -> set[str]:
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_service_takes_every_example_of_the_topics_it_is_said_to_read(
-    name: str, stack: LocalStack, topic_prefix: str
+    name: str, stack: Servers, topic_prefix: str
 ) -> None:
     owned = {topic.name for topic in CATALOGUE if topic.owner == name}
     others = [record for record in examples().values() if record["topic"] not in owned]
@@ -109,7 +109,7 @@ def own_topics(running: Service) -> OwnTopics:
 
 @pytest.mark.parametrize("name", ["enrollment", "scheduling"])
 async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_database(
-    name: str, stack: LocalStack, topic_prefix: str
+    name: str, stack: Servers, topic_prefix: str
 ) -> None:
     """Each of its examples, of every type it writes, is a revision that an empty database does not have."""
     owned = [topic for topic in CATALOGUE if topic.owner == name]
@@ -134,7 +134,7 @@ async def test_a_service_does_not_begin_when_its_own_topics_know_more_than_its_d
     ("name", "path"), [("enrollment", f"recordings/{UUID(int=1)}/void"), ("scheduling", f"visits/{UUID(int=1)}/cancel")]
 )
 async def test_no_command_is_taken_before_the_own_topics_are_compared(
-    name: str, path: str, stack: LocalStack, topic_prefix: str
+    name: str, path: str, stack: Servers, topic_prefix: str
 ) -> None:
     with stack.postgres.fresh_database(name) as database:
         async with service(name, database, stack.bootstrap_servers, topic_prefix) as running:
@@ -150,7 +150,7 @@ async def test_no_command_is_taken_before_the_own_topics_are_compared(
                 await asyncio.wait([comparing])
 
 
-async def test_what_a_service_cannot_take_would_be_seen(stack: LocalStack, topic_prefix: str) -> None:
+async def test_what_a_service_cannot_take_would_be_seen(stack: Servers, topic_prefix: str) -> None:
     """The test above can fail: on a wrong field, an unknown type, a zone that there is not."""
     opened = examples()["jemputbola.campaign-opened.v1"]
     wrong_field = {**opened, "value": {**opened["value"], "voting_day": "soon"}}

@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 from contracts.envelope import Fact
 from contracts.topics import CATALOGUE, TOPIC_OF
-from stack import LocalStack
 from tests.contract.services import SERVICES, Service, service
 from tests.contract.test_examples import Example, examples, send
+from tests.servers import Servers
 
 GROWN = {"note": FieldInfo(annotation=str | None, default=None), "flag": FieldInfo(annotation=bool, default=False)}
 FACTS = [model for model in TOPIC_OF if issubclass(model, Fact)]
@@ -64,7 +64,7 @@ async def kept(running: Service) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if facts(name)])
 async def test_what_was_sent_before_comes_again_after_a_contract_grew(
-    name: str, stack: LocalStack, topic_prefix: str, grown: Any
+    name: str, stack: Servers, topic_prefix: str, grown: Any
 ) -> None:
     records = facts(name)
     sent = await send(stack.bootstrap_servers, topic_prefix, records)
@@ -83,7 +83,7 @@ async def test_what_was_sent_before_comes_again_after_a_contract_grew(
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if facts(name)])
 async def test_other_content_is_a_conflict_before_and_after(
-    name: str, stack: LocalStack, topic_prefix: str, grown: Any
+    name: str, stack: Servers, topic_prefix: str, grown: Any
 ) -> None:
     grown()
     records = facts(name)

@@ -17,6 +17,8 @@ from tests.faults.worker import CONSUMER_STEPS, CRASHED, RELAY_STEPS
 from tests.ledger import consuming, ledger_consumer, recording, send, send_raw, tell
 from tests.support import until
 
+pytestmark = pytest.mark.faults
+
 RECORDS = 600
 
 

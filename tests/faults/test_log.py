@@ -16,6 +16,8 @@ from exactly_once.provision import admin, provision
 from tests.ledger import KEPT, consuming, ledger_consumer, recording, send
 from tests.support import until
 
+pytestmark = pytest.mark.faults
+
 
 async def applied(pool: asyncpg.Pool, count: int) -> None:
     await until(lambda: pool.fetchval("SELECT n >= $1 FROM total", count))

@@ -31,6 +31,8 @@ from tests.faults.test_crash_points import applied, worker
 from tests.ledger import KEPT, consuming, ledger_consumer, prepared, recording, records_of, send, tell
 from tests.support import kafka_settings, tuned, until
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[Kafka]:

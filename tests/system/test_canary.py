@@ -20,6 +20,8 @@ from counter import Counter, Recording
 from stack import LocalStack
 from tests.support import until
 
+pytestmark = pytest.mark.system
+
 WIB = ZoneInfo("Asia/Jakarta")
 SEALED = "3573994712074321"
 BORN = date(2007, 12, 7)

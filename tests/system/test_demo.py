@@ -28,7 +28,12 @@ from demo.fold import Fold
 from demo.model import Plan, Submission
 from stack.local import LocalStack
 
-pytestmark = pytest.mark.timeout(300)  # one replay is the setup of the first test
+# One replay is the setup of the first test.
+pytestmark = [
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.system,
+    pytest.mark.timeout(300),
+]
 
 
 @dataclass

@@ -26,6 +26,8 @@ from counter import Counter, KafkaTransport, Recording
 from stack import LocalStack
 from tests.support import until
 
+pytestmark = [pytest.mark.system, pytest.mark.properties, pytest.mark.xdist_group("system")]
+
 WIB = ZoneInfo("Asia/Jakarta")
 OPENS, VOTES = date(2024, 9, 19), date(2024, 11, 27)
 FIRST_ROUND = datetime(2024, 11, 1, tzinfo=WIB)

@@ -37,6 +37,8 @@ def test_every_link_leads_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
+@pytest.mark.system
+@pytest.mark.xdist_group("system")
 def test_a_campaign_of_ones_own_and_the_counter_by_hand(system: LocalStack, tmp_path: Path) -> None:
     local = tmp_path / ".local"
     local.mkdir()

@@ -22,6 +22,8 @@ from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of, owne
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ("enrollment", "scheduling", "reporting")
 
+pytestmark = pytest.mark.system
+
 # Stands for a service: notes each verb with what it was told, and answers when asked for its health.
 FAKE = '''
 """A stand-in for a service."""
@@ -256,6 +258,21 @@ def test_ctrl_c_and_a_killed_command_leave_nothing(commands: Commands) -> None:
     nothing_is_left(commands.home)
 
 
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_ignored_ctrl_c_is_said_with_what_ends_the_stack(commands: Commands, ignored: bool) -> None:
+    """As in the background of a shell; whoever started the tests."""
+    trap = "trap '' INT; " if ignored else ""
+    command = ["sh", "-c", f'{trap}exec "$0" -m stack up --no-services', sys.executable]
+    up = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=commands.env)
+    assert becomes(lambda: any((commands.home / "pids").glob("*")))
+    up.send_signal(signal.SIGINT)
+    out, _ = up.communicate(timeout=120)
+    assert ("SIGINT ignored" in out and "`make down` does" in out) is ignored
+    assert up.returncode == (0 if ignored else 130)
+    assert commands.run("down")[0] == 0
+    nothing_is_left(commands.home)
+
+
 def test_a_port_in_use_is_named_with_its_variable(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -382,6 +399,7 @@ async def test_every_test_can_have_its_own_database(tmp_path: Path) -> None:
         assert left == []
 
 
+@pytest.mark.xdist_group("system")
 @pytest.mark.parametrize("service", NAMES)
 def test_the_verbs_of_the_runbook_run_with_what_the_service_was_told(system: LocalStack, service: str) -> None:
     (shown,) = re.findall(r"^(set -a; .*)\npython -m (.*)$", (REPOSITORY / "docs/runbook.md").read_text(), re.MULTILINE)

@@ -20,16 +20,18 @@ from counter import Counter, KafkaTransport, Outgoing
 from counter.submission import outgoing
 from exactly_once.provision import provision
 from stack.kafka import Kafka
-from tests.conftest import LocalStack
 from tests.integration.counter.conftest import on_topic
+from tests.servers import Servers
 from tests.support import kafka_settings, until
 from tests.unit.counter.support import NOON, Office, new_counter, nik, recording, values
+
+pytestmark = pytest.mark.xdist_group("transport")
 
 TOPIC = "recording-submissions"
 
 
 @pytest.fixture
-async def transport(stack: LocalStack, topic_prefix: str) -> AsyncIterator[KafkaTransport]:
+async def transport(stack: Servers, topic_prefix: str) -> AsyncIterator[KafkaTransport]:
     transport = KafkaTransport(stack.bootstrap_servers, topic_prefix=topic_prefix, timeout=10)
     yield transport
     await transport.close()
@@ -44,7 +46,7 @@ def swell(counter: Counter, seq: int, size: int) -> bytes:
 
 
 async def test_what_arrives_is_what_was_signed(
-    stack: LocalStack, topic_prefix: str, transport: KafkaTransport, home: Path, office: Office, counter: Counter
+    stack: Servers, topic_prefix: str, transport: KafkaTransport, home: Path, office: Office, counter: Counter
 ) -> None:
     counter.record_many([recording(n, replayed_at=NOON if n == 1 else None) for n in range(1, 1201)])
     counter.close_session()
@@ -72,7 +74,7 @@ async def test_what_arrives_is_what_was_signed(
 
 
 async def test_one_transport_serves_many_counters_at_once(
-    stack: LocalStack, topic_prefix: str, transport: KafkaTransport, tmp_path: Path, office: Office
+    stack: Servers, topic_prefix: str, transport: KafkaTransport, tmp_path: Path, office: Office
 ) -> None:
     counters = [await new_counter(tmp_path / str(n), office, transport=transport) for n in range(12)]
     for counter in counters:
@@ -88,7 +90,7 @@ async def test_one_transport_serves_many_counters_at_once(
 
 @pytest.mark.parametrize("size", [2 * 1024 * 1024, 1024 * 1024 + 1, 1024 * 1024 - 300])
 async def test_a_record_too_large_is_refused_and_the_others_go_on(
-    stack: LocalStack, topic_prefix: str, transport: KafkaTransport, home: Path, counter: Counter, size: int
+    stack: Servers, topic_prefix: str, transport: KafkaTransport, home: Path, counter: Counter, size: int
 ) -> None:
     counter.record_many([recording(n) for n in (1, 2, 3)])
     swell(counter, 2, size)
@@ -104,7 +106,7 @@ async def test_a_record_too_large_is_refused_and_the_others_go_on(
 
 
 async def test_what_the_broker_itself_refuses_harms_no_batch_mate(
-    stack: LocalStack, topic_prefix: str, transport: KafkaTransport, home: Path, counter: Counter
+    stack: Servers, topic_prefix: str, transport: KafkaTransport, home: Path, counter: Counter
 ) -> None:
     """The broker's limit is lower than ours: it refuses the whole batch, and the sequence number is burnt."""
     arguments = ["--entity-type", "topics", "--entity-name", topic_prefix + TOPIC, "--add-config"]
@@ -127,7 +129,7 @@ async def test_what_the_broker_itself_refuses_harms_no_batch_mate(
     assert arrived == {*range(1, 21)} - {10}
 
 
-async def test_a_missing_topic_is_told_and_everything_stays(stack: LocalStack, home: Path, counter: Counter) -> None:
+async def test_a_missing_topic_is_told_and_everything_stays(stack: Servers, home: Path, counter: Counter) -> None:
     counter.record(recording())
     transport = KafkaTransport(stack.bootstrap_servers, topic_prefix="nowhere.", timeout=2)
     with Counter.open(home, transport=transport) as sender:
@@ -138,7 +140,7 @@ async def test_a_missing_topic_is_told_and_everything_stays(stack: LocalStack, h
 
 
 async def test_killed_in_the_middle_of_sending_nothing_is_lost_and_nothing_changes(
-    stack: LocalStack, topic_prefix: str, home: Path, counter: Counter
+    stack: Servers, topic_prefix: str, home: Path, counter: Counter
 ) -> None:
     environment = {
         **os.environ,

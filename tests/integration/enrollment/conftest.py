@@ -14,14 +14,14 @@ from cryptography.fernet import Fernet
 from chassis.migrate import migrate
 from enrollment.app import MIGRATIONS, build
 from enrollment.settings import Settings
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.world import World, entered
+from tests.servers import Servers
 from tests.support import IMPATIENT
 
 
 @pytest.fixture(scope="session")
-def template(stack: LocalStack) -> Iterator[Database]:
+def template(stack: Servers) -> Iterator[Database]:
     """Migrated once by the owner; every test gets a copy."""
     made = stack.postgres.make_fresh_database("enrollment")
     asyncio.run(migrate(made.owner_url, MIGRATIONS))
@@ -30,13 +30,13 @@ def template(stack: LocalStack) -> Iterator[Database]:
 
 
 @pytest.fixture
-def migrated(stack: LocalStack, template: Database) -> Iterator[Database]:
+def migrated(stack: Servers, template: Database) -> Iterator[Database]:
     with stack.postgres.fresh_database("enrollment", template=template.name) as fresh:
         yield fresh
 
 
 @pytest.fixture
-def enrollment_settings(stack: LocalStack, migrated: Database) -> Settings:
+def enrollment_settings(stack: Servers, migrated: Database) -> Settings:
     return service_settings(migrated, stack.bootstrap_servers)
 
 

@@ -23,10 +23,12 @@ from chassis.http import create_app
 from chassis.run import HttpServer
 from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.app import build
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import CAMPAIGN, World, at, entered
+from tests.servers import Servers
+
+pytestmark = pytest.mark.xdist_group("enrollment-openapi")
 
 # A well-formed request may meet something missing, a rule, or another revision.
 EXPECTED = ["2xx", "404", "409", "412", "422"]
@@ -68,7 +70,7 @@ async def furnish(world: World) -> Served:
 
 
 @pytest.fixture(scope="module")
-def served(stack: LocalStack, template: Database) -> Iterator[Served]:
+def served(stack: Servers, template: Database) -> Iterator[Served]:
     ready: Future[Served] = Future()
     stop: Future[None] = Future()
 
@@ -111,6 +113,7 @@ def openapi() -> BaseSchema:
 schema = openapi()
 
 
+@pytest.mark.properties
 @schema.parametrize()
 @hypothesis_settings(
     max_examples=25,

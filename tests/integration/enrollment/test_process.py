@@ -20,16 +20,16 @@ from enrollment.app import MIGRATIONS
 from enrollment.identity.keys import SealingKeys
 from enrollment.identity.vault import Vault
 from enrollment.settings import Settings
-from stack import LocalStack
 from stack.postgres import Database, Postgres
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import LIVE, URL
 from tests.ledger import recording, send
+from tests.servers import Servers
 from tests.support import until
 
 
 @pytest.fixture
-def enrollment_settings(stack: LocalStack, database: Database, topic_prefix: str) -> Settings:
+def enrollment_settings(stack: Servers, database: Database, topic_prefix: str) -> Settings:
     """An empty database, not migrated."""
     return service_settings(database, stack.bootstrap_servers, topic_prefix)
 

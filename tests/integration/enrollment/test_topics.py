@@ -17,18 +17,18 @@ from contracts.topics import RECORDING_SUBMISSIONS, RECORDINGS, SUBMISSION_DECIS
 from enrollment.app import build
 from enrollment.settings import Settings
 from exactly_once import Received
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import World, at, nik
+from tests.servers import Servers
 from tests.support import until
 
 CANARY = "3573990102030404"
 
 
 @pytest.fixture
-def enrollment_settings(stack: LocalStack, migrated: Database, topic_prefix: str) -> Settings:
+def enrollment_settings(stack: Servers, migrated: Database, topic_prefix: str) -> Settings:
     """With topics of its own."""
     return service_settings(migrated, stack.bootstrap_servers, topic_prefix)
 

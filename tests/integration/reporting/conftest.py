@@ -16,13 +16,13 @@ from chassis.run import App
 from exactly_once import Pool
 from reporting.app import MIGRATIONS, build
 from reporting.settings import Pace, Settings
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting import world
+from tests.servers import Servers
 
 
 @pytest.fixture(scope="session")
-def reporting_template(stack: LocalStack) -> Iterator[Database]:
+def reporting_template(stack: Servers) -> Iterator[Database]:
     """A migrated, empty database, to be copied."""
 
     with stack.postgres.fresh_database("reporting") as made:
@@ -31,7 +31,7 @@ def reporting_template(stack: LocalStack) -> Iterator[Database]:
 
 
 @pytest.fixture
-def migrated(stack: LocalStack, reporting_template: Database) -> Iterator[Database]:
+def migrated(stack: Servers, reporting_template: Database) -> Iterator[Database]:
     """A database that has reporting's tables."""
     with stack.postgres.fresh_database("reporting", template=reporting_template.name) as made:
         yield made

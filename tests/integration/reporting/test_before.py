@@ -15,7 +15,6 @@ from chassis.migrate import Source, migrate
 from chassis.run import App
 from contracts.visits import VisitCompleted, VisitRescheduled
 from reporting.app import MIGRATIONS, build
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting.conftest import Reporting, reporting_settings
 from tests.integration.reporting.test_answers import END_OF_3
@@ -31,6 +30,7 @@ from tests.integration.reporting.world import (
     target,
     visit,
 )  # fmt: skip
+from tests.servers import Servers
 
 COMPLETED = VisitCompleted(**dict(visit(2, 2, day=1, status="completed", missed={"internship": 7})))
 TABLES = {"campaign": [opened(), opened(revision=2, known_at=at(5), name="Lain")], "school": [school(1), school(2)],
@@ -45,7 +45,7 @@ MOVED = ("recording_current", "coverage_day", "decision_count", "campaign_change
 
 
 @pytest.fixture
-async def before(stack: LocalStack, tmp_path: Path) -> AsyncIterator[Database]:
+async def before(stack: Servers, tmp_path: Path) -> AsyncIterator[Database]:
     """With the tables as the first two migrations make them, empty."""
     with stack.postgres.fresh_database("reporting") as database:
         *packages, own = MIGRATIONS

@@ -71,6 +71,7 @@ async def test_a_campaigns_revision_is_how_many_revisions_were_applied_whatever_
 SORTS = [("counted", None), ("duplicate", None), ("held", "under_age"), ("rejected", "voided")]
 
 
+@pytest.mark.properties
 @given(data=st.data())
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_decisions_equal_a_fold(reporting: Reporting, data: st.DataObject) -> None:

@@ -15,7 +15,6 @@ from schemathesis.schemas import BaseSchema
 
 from chassis.http import create_app
 from reporting.api import coverage, facts, stream
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.reporting.test_stream import serving
 from tests.integration.reporting.world import (
@@ -28,6 +27,9 @@ from tests.integration.reporting.world import (
     target,
     visit,
 )  # fmt: skip
+from tests.servers import Servers
+
+pytestmark = pytest.mark.xdist_group("reporting-openapi")
 
 EXPECTED = ["2xx", "404", "422"]
 
@@ -44,7 +46,7 @@ async def serve(database: Database, port: Future[str], stop: Future[None]) -> No
 
 
 @pytest.fixture(scope="module")
-def address(stack: LocalStack, reporting_template: Database) -> Iterator[str]:
+def address(stack: Servers, reporting_template: Database) -> Iterator[str]:
     """Where the service is. It runs in a loop of its own: schemathesis is not asynchronous."""
     url: Future[str] = Future()
     stop: Future[None] = Future()
@@ -70,6 +72,7 @@ def openapi() -> BaseSchema:
 schema = openapi()
 
 
+@pytest.mark.properties
 @schema.parametrize()
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_schemathesis_finds_nothing(case: schemathesis.Case, address: str) -> None:

@@ -120,6 +120,7 @@ async def same_as_the_fold(pool: Pool, history: list[Recording], as_of: date, kn
         assert (counted.rows, counted.total) == (by, by.total())
 
 
+@pytest.mark.properties
 @given(data=st.data(), history=histories())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_order_redelivery_batches_and_writers_change_nothing(

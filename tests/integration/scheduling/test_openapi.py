@@ -22,9 +22,11 @@ from exactly_once import Batch
 from scheduling.api import sets, visits
 from scheduling.app import MIGRATIONS
 from scheduling.consume import on_schools
-from stack import LocalStack
 from stack.postgres import Database
 from tests.integration.scheduling.conftest import KNOWN_AT, NPSN, REPLAYED, listed, opened, parts, received, visit
+from tests.servers import Servers
+
+pytestmark = pytest.mark.xdist_group("scheduling-openapi")
 
 VISIT_ID = "01930000-0000-7000-8000-000000000001"
 # A well-formed request may meet something missing, a rule, another revision, or have an instant of another age.
@@ -55,7 +57,7 @@ async def serve(database: Database, port: Future[int], stop: Future[None]) -> No
 
 
 @pytest.fixture(scope="module")
-def address(stack: LocalStack) -> Iterator[str]:
+def address(stack: Servers) -> Iterator[str]:
     """Where the service is. It runs in a loop of its own: schemathesis is not asynchronous."""
     port: Future[int] = Future()
     stop: Future[None] = Future()
@@ -99,6 +101,7 @@ def meet_the_campaign(case: schemathesis.Case) -> None:
 schema = openapi()
 
 
+@pytest.mark.properties
 @schema.parametrize()
 @hypothesis_settings(max_examples=25, deadline=None)
 def test_schemathesis_finds_nothing(case: schemathesis.Case, address: str) -> None:

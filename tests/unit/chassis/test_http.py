@@ -239,6 +239,7 @@ async def test_streams_end_in_good_order_when_the_process_stops() -> None:
 schema = schema_of(tiny_app())
 
 
+@pytest.mark.properties
 @schema.parametrize()
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_schemathesis_finds_nothing(case: schemathesis.Case) -> None:

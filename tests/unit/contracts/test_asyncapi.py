@@ -17,6 +17,8 @@ from contracts.asyncapi import document, main
 from contracts.generate import HOME
 from contracts.topics import CATALOGUE, TOPIC_OF
 
+pytestmark = pytest.mark.xdist_group("asyncapi")
+
 PUBLISHED = Draft7Validator(json.loads((Path(__file__).parent / "asyncapi-3.0.0.schema.json").read_text()))
 
 

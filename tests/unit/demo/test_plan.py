@@ -11,6 +11,8 @@ from demo.campaign import Campaign, load
 from demo.fold import Fold
 from demo.model import Plan
 
+pytestmark = pytest.mark.xdist_group("plan")
+
 
 @pytest.fixture(scope="module")
 def campaign() -> Campaign:

@@ -6,6 +6,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,6 +107,7 @@ def happen(known: KnownPerson, what: str, subject: Any, now: datetime) -> Step:
             return change(known, of.reattributed_to(subject), "reattributed", now)
 
 
+@pytest.mark.properties
 @settings(max_examples=400)
 @given(history=histories(), minutes=st.lists(st.integers(0, 60), min_size=20, max_size=20))
 def test_what_is_published_step_by_step_is_what_the_fold_says(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ class Campaign:
         return [visit for visit in self.current if name in visit.plan.sets]
 
 
+@pytest.mark.properties
 @settings(max_examples=400, deadline=None)
 @given(COMMANDS)
 def test_whatever_is_commanded_the_plan_can_be_carried_out(commands: list[tuple[str, Any, Any, datetime]]) -> None:
@@ -131,6 +133,7 @@ def test_whatever_is_commanded_the_plan_can_be_carried_out(commands: list[tuple[
         assert last.status != "completed" or last.known_at.astimezone(WIB).date() >= plan.day
 
 
+@pytest.mark.properties
 @settings(max_examples=200, deadline=None)
 @given(COMMANDS, plans(), st.integers(1, 4))
 def test_a_number_of_sets_is_had_exactly_when_that_many_are_free(
