@@ -1,4 +1,5 @@
 -- Every kind of fact in the one kind of table; a row says what its event said.
+SET LOCAL timezone = 'UTC';  -- instants are written as the events have them
 DO
 $$
 DECLARE
