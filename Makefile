@@ -46,7 +46,7 @@ test test-quick test-browser test-compose:
 
 pytest: $(INSTALLED)
 	@rm -f $(FAILED)
-	@$(PY) -m pytest -n auto --dist loadgroup --durations 20 $(SELECT) || test -s $(FAILED)
+	@$(PY) -m pytest -n auto --dist loadgroup --max-worker-restart 0 --durations 20 $(SELECT) || test -s $(FAILED)
 
 check: check-style check-types check-imports check-contracts ## types, style, import rules, contracts
 check-style: $(INSTALLED)

@@ -17,6 +17,7 @@ from tests.servers import Leader, Servers, servers
 from tests.support import kafka_settings
 
 LEADER = pytest.StashKey[Leader]()
+BROKEN_OFF = pytest.StashKey[str]()
 
 
 FAILED = "build/failed"
@@ -47,12 +48,17 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         reported[report.nodeid] = None
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+        session.config.stash[BROKEN_OFF] = ", and the run was broken off"
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends a red run with a line that names what failed; a file has it for `make`, which has the very last word."""
     if leader := config.stash.get(LEADER, None):
         leader.stop()
         if reported:
-            line = f"{len(reported)} failed: {' '.join(reported)}"
+            line = f"{len(reported)} failed{config.stash.get(BROKEN_OFF, '')}: {' '.join(reported)}"
             (config.rootpath / FAILED).parent.mkdir(exist_ok=True)
             (config.rootpath / FAILED).write_text(line)
             print(line, flush=True)

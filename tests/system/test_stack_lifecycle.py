@@ -109,7 +109,7 @@ def listens(port: int) -> bool:
     return True
 
 
-def becomes(true: Callable[[], bool], seconds: float = 15) -> bool:
+def becomes(true: Callable[[], bool], seconds: float = 60) -> bool:
     deadline, pause = monotonic() + seconds, threading.Event()
     while not true():
         if monotonic() > deadline:

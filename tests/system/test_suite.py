@@ -57,7 +57,7 @@ def test_workers_share_one_stack_and_a_crash_leaves_none(tmp_path: Path) -> None
     stays, crashes = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("stays", "crashes"))
     assert stays["pid"] != crashes["pid"]
     assert (stays["home"], stays["ports"]) == (crashes["home"], crashes["ports"])
-    assert "1 failed: test_it.py::test_worker[crashes]" in said[-1], said
+    assert "1 failed" in said[-1] and said[-1].endswith(": test_it.py::test_worker[crashes].  Stop."), said
     nothing_is_left(Path(stays["home"]), ports=stays["ports"])
     assert not Path(stays["home"]).exists()
 

@@ -23,7 +23,7 @@ from stack.kafka import Kafka
 from tests.integration.counter.conftest import on_topic
 from tests.servers import Servers
 from tests.support import kafka_settings, until
-from tests.unit.counter.support import NOON, Office, new_counter, nik, recording, values
+from tests.unit.counter.support import NOON, Office, new_counter, nik, recording, select, values
 
 pytestmark = pytest.mark.xdist_group("transport")
 
@@ -39,9 +39,9 @@ async def transport(stack: Servers, topic_prefix: str) -> AsyncIterator[KafkaTra
 
 def swell(counter: Counter, seq: int, size: int) -> bytes:
     """Make a stored message so large; it stays valid JSON."""
-    ((value,),) = counter.queue.select("SELECT value FROM message WHERE seq = ?", seq)
+    ((value,),) = select(counter, "SELECT value FROM message WHERE seq = ?", seq)
     large: bytes = value + b" " * (size - len(value))
-    counter.queue.select("UPDATE message SET value = ? WHERE seq = ?", large, seq)
+    select(counter, "UPDATE message SET value = ? WHERE seq = ?", large, seq)
     return large
 
 

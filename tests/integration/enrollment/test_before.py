@@ -46,8 +46,8 @@ async def fill(tx: asyncpg.Connection) -> None:
         )  # fmt: skip
     await insert(
         tx, "enrollment.person_revision", **SAID, person_id=ID, type=RecordingVoided.type, cause="voided",
-        counts="false", group="npsn:20599901", kind="mpp", recorded_at=KNOWN_AT, recorded_on="2024-10-02", received_at=KNOWN_AT,
-        submission_id=ID,
+        counts="false", group="npsn:20599901", kind="mpp", recorded_at=KNOWN_AT, recorded_on="2024-10-02",
+        received_at=KNOWN_AT, submission_id=ID,
     )  # fmt: skip
     await insert(
         tx, "enrollment.decision", **SAID, submission_id=ID, device_id="mpp-1", device_seq=1, outcome="rejected",

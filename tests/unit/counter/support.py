@@ -176,12 +176,17 @@ class Broker:
         return
 
 
+def select(counter: Counter, sql: str, *parameters: object) -> list[Any]:
+    """What the queue's file holds, asked behind its back."""
+    return counter.queue._db.execute(sql, parameters).fetchall()
+
+
 def values(counter: Counter) -> list[bytes]:
-    return [row[0] for row in counter.queue.select("SELECT value FROM message ORDER BY seq")]
+    return [row[0] for row in select(counter, "SELECT value FROM message ORDER BY seq")]
 
 
 def numbers(counter: Counter) -> list[int]:
-    return [row[0] for row in counter.queue.select("SELECT seq FROM message ORDER BY seq")]
+    return [row[0] for row in select(counter, "SELECT seq FROM message ORDER BY seq")]
 
 
 def killed(work: Callable[[Callable[[], None]], None], at_step: int) -> bool:

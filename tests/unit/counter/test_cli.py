@@ -15,7 +15,7 @@ import pytest
 
 from counter import Counter
 from counter.client import ONLY_REPLAYED
-from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, values
+from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, select, values
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SET_UP = ["--campaign", CAMPAIGN, "--kind", "mpp", "--place", "MPP Merdeka"]
@@ -167,7 +167,7 @@ def test_status_for_people_and_for_programs(run: Run, office: Office) -> None:
 def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> None:
     run("record", *WHO)
     with Counter.open(home) as counter:
-        ((submission_id,),) = counter.queue.select("SELECT id FROM message")
+        ((submission_id,),) = select(counter, "SELECT id FROM message")
     office.decide(submission_id, "held", reason="under_age")
     shown = run("status", "--refresh")
     assert "keputusan / decisions: ditahan / held 1" in shown.stdout
@@ -238,7 +238,7 @@ def test_ctrl_c_ends_an_import_with_true_results(run: Run, home: Path, tmp_path:
     assert process.returncode == 1 and "dihentikan / interrupted" in err and "Traceback" not in err
     stored = [row["submission_id"] for row in csv.DictReader(results.open())]
     with Counter.open(home) as counter:
-        assert [name for (name,) in counter.queue.select("SELECT id FROM message ORDER BY seq")] == stored
+        assert [name for (name,) in select(counter, "SELECT id FROM message ORDER BY seq")] == stored
         assert 0 < len(stored) < 9998
 
 

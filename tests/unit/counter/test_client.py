@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.submissions import RecordingSubmitted, SessionClosed
-from counter import Counter, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
+from counter import Counter, EnrollmentUnavailable, FieldError, NotSetUp, RecordingRefused
 from counter.csv_import import Row
 from tests.unit.counter.support import (
     CAMPAIGN,
@@ -84,7 +84,7 @@ def test_an_id_of_ones_own_means_one_recording(counter: Counter) -> None:
 
 
 def test_a_bad_row_stops_no_other(counter: Counter) -> None:
-    rows = [Row(2, recording(1)), Row(3, None, (Problem("nik", "is empty"),)), Row(4, recording(2))]
+    rows = [Row(2, recording(1)), Row(3, None, (FieldError("nik", "is empty"),)), Row(4, recording(2))]
     results = list(counter.import_rows(rows))
     assert [(one.number, one.result, one.message) for one in results] == [
         (2, "stored", ""),

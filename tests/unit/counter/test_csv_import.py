@@ -32,7 +32,7 @@ def rows(path: Path) -> list[Row]:
 
 
 def said(row: Row) -> str:
-    return "; ".join(str(problem) for problem in row.problems)
+    return "; ".join(str(problem) for problem in row.errors)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -145,7 +145,7 @@ def test_a_bad_value_is_refused_with_its_column_and_what_to_do(
 
 def test_all_problems_of_a_row_are_told_at_once(write: Write) -> None:
     (row,) = rows(write(HEADER, "x,y,z,w"))
-    assert [problem.column for problem in row.problems] == ["nik", "birth_date", "group", "recorded_at"]
+    assert [problem.column for problem in row.errors] == ["nik", "birth_date", "group", "recorded_at"]
 
 
 @pytest.mark.parametrize(

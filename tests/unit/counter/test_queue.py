@@ -10,7 +10,7 @@ import pytest
 
 from counter import Counter, Kept
 from counter.csv_import import Row
-from tests.unit.counter.support import Office, killed, new_counter, nik, numbers, readable, recording, values
+from tests.unit.counter.support import Office, killed, new_counter, nik, numbers, readable, recording, select, values
 
 Step = Callable[[], None]
 
@@ -21,7 +21,7 @@ def before_every_statement(counter: Counter, step: Step) -> None:
 
 
 def sound(counter: Counter) -> None:
-    assert counter.queue.select("PRAGMA integrity_check") == [("ok",)]
+    assert select(counter, "PRAGMA integrity_check") == [("ok",)]
     assert numbers(counter) == list(range(1, len(numbers(counter)) + 1))
 
 
@@ -139,8 +139,8 @@ def test_two_processes_recording_at_once_share_the_numbers(home: Path, office: O
 
 
 def test_it_is_as_durable_as_sqlite_can(counter: Counter) -> None:
-    assert counter.queue.select("PRAGMA journal_mode") == [("wal",)]
-    assert counter.queue.select("PRAGMA synchronous") == [(2,)], "FULL"
+    assert select(counter, "PRAGMA journal_mode") == [("wal",)]
+    assert select(counter, "PRAGMA synchronous") == [(2,)], "FULL"
 
 
 def test_the_same_submission_again_stores_nothing(counter: Counter) -> None:

@@ -15,7 +15,7 @@ def test_it_does_not_print_who_it_is() -> None:
 def test_all_problems_come_at_once_and_name_no_value() -> None:
     with pytest.raises(RecordingRefused) as refused:
         Recording(nik="357399", birth_date=date(1800, 1, 1), recorded_at=datetime(2024, 1, 1))  # noqa: DTZ001
-    assert [one.column for one in refused.value.problems] == ["nik", "birth_date", "recorded_at"]
+    assert [one.column for one in refused.value.errors] == ["nik", "birth_date", "recorded_at"]
     assert "357399" not in str(refused.value)
 
 

@@ -1,7 +1,7 @@
 """The counter: keeps recordings sealed and signed on its own disk, and sends them until enrollment has decided."""
 
 from counter.client import Counter
-from counter.errors import Busy, CounterError, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
+from counter.errors import Busy, CounterError, EnrollmentUnavailable, FieldError, NotSetUp, RecordingRefused
 from counter.kept import Kept, RowResult
 from counter.recording import Recording
 from counter.sending import Sending, SendSummary
@@ -13,12 +13,12 @@ __all__ = [
     "Counter",
     "CounterError",
     "EnrollmentUnavailable",
+    "FieldError",
     "KafkaTransport",
     "Kept",
     "NotSetUp",
     "Outcome",
     "Outgoing",
-    "Problem",
     "Recording",
     "RecordingRefused",
     "RowResult",

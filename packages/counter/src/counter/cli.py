@@ -79,7 +79,7 @@ def record(
 ) -> None:
     """Rekam satu orang / store one recording."""
     with Counter.open(home) as counter:
-        one = columns.recording(
+        recording = columns.recording(
             {
                 "nik": screen.ask("NIK") if nik is None else nik,
                 "birth_date": screen.ask("Tanggal lahir / birth date, YYYY-MM-DD")
@@ -98,10 +98,10 @@ def record(
                 "replayed_at": replayed_at,
             }
         )
-        kept = counter.record(one)
+        kept = counter.record(recording)
     word = "tersimpan di sini / stored here" if kept.new else "sudah tersimpan / already stored"
     screen.say(f"{word}: no. {kept.device_seq} · {kept.submission_id}")
-    if one.nik_disagrees:
+    if recording.nik_disagrees:
         screen.warn("check: the birth date within the NIK is another than the birth date")
 
 
@@ -155,19 +155,19 @@ def status(
 ) -> None:
     """Keadaan / how many are stored here, sent, decided, in need of attention."""
     with Counter.open(home, enrollment=enrollment) as counter:
-        not_read = None
+        unavailable = None
         try:
             if refresh:
                 asyncio.run(counter.refresh_decisions())
         except EnrollmentUnavailable as error:
-            not_read = error
+            unavailable = error
         now = counter.status()
     if as_json:
         typer.echo(json.dumps(asdict(now), ensure_ascii=False, indent=2))
     else:
         screen.show(now)
-    if not_read:
-        raise not_read
+    if unavailable:
+        raise unavailable
 
 
 @app.command("close-session")
@@ -228,8 +228,8 @@ def run(arguments: Sequence[str]) -> int:
         screen.error("dihentikan / interrupted")
         return 1
     except RecordingRefused as error:
-        for problem in error.problems:
-            screen.error(f"ditolak / refused: {problem}")
+        for field_error in error.errors:
+            screen.error(f"ditolak / refused: {field_error}")
         return error.exit_code
     except CounterError as error:
         screen.error(str(error))
@@ -241,5 +241,4 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """The console script."""
     sys.exit(run(sys.argv[1:]))

@@ -16,7 +16,7 @@ from counter import ids, sending, status, submission
 from counter.csv_import import Row
 from counter.device import DeviceKey
 from counter.enrollment import Enrollment
-from counter.errors import CounterError, EnrollmentUnavailable, NotSetUp, Problem, RecordingRefused
+from counter.errors import CounterError, EnrollmentUnavailable, FieldError, NotSetUp, RecordingRefused
 from counter.home import Home, Setup
 from counter.kept import Kept, RowResult
 from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
@@ -27,7 +27,7 @@ from counter.transport import KafkaTransport, Transport
 
 BATCH: Final = 500  # rows stored in one transaction
 # Enrollment takes no such message in a live campaign, and the counter would never hear of it.
-ONLY_REPLAYED: Final = Problem(
+ONLY_REPLAYED: Final = FieldError(
     "replayed_at", "is for replayed campaigns alone, and this one runs by the clock: leave it out"
 )
 
@@ -87,7 +87,6 @@ class Counter:
         return cls(Home(Path(home)), transport=transport, http=http, enrollment=enrollment)
 
     def close(self) -> None:
-        """Close the queue."""
         self.queue.close()
 
     def __enter__(self) -> Self:
@@ -111,16 +110,19 @@ class Counter:
 
     def record_many(self, recordings: Sequence[Recording]) -> list[Kept]:
         """Store many in one transaction. Raises `RecordingRefused`, with nothing stored, as `record` does."""
-        if any(self._by_the_clock(one.replayed_at) for one in recordings):
+        if any(self._by_the_clock(recording.replayed_at) for recording in recordings):
             raise RecordingRefused([ONLY_REPLAYED])
-        named = [(one, one.submission_id or ids.fresh(one.recorded_at)) for one in recordings]
-        kept = self._store(named, all_or_none=True)
-        return [Kept(name, one.seq, one.new) for (_, name), one in zip(named, kept, strict=True)]
+        identified = [(r, r.submission_id or ids.fresh(r.recorded_at)) for r in recordings]
+        appended = self._store(identified, all_or_none=True)
+        return [
+            Kept(submission_id, result.seq, result.new)
+            for (_, submission_id), result in zip(identified, appended, strict=True)
+        ]
 
     def import_rows(self, rows: Iterable[Row]) -> Iterator[RowResult]:
         """Store a file's rows; yields a result for each, in order, once it is on disk.
 
-        A bad row is refused and stops no other. Safe to repeat: what is stored already is said to be.
+        A bad row is refused and stops no other. Safe to repeat: what is stored already is `already stored`.
         """
         rows = iter(rows)
         while batch := [self._in_this_campaign(row) for row in islice(rows, BATCH)]:
@@ -168,7 +170,6 @@ class Counter:
                 return changed
 
     def status(self) -> status.Status:
-        """How many are stored here, sent, decided, in need of attention."""
         who = self.setup
         return status.read(self.queue, campaign=who.campaign, device_id=self.device_id, kind=who.kind, place=who.place)
 
@@ -187,7 +188,7 @@ class Counter:
         if self._by_the_clock(replayed_at):
             raise RecordingRefused([ONLY_REPLAYED])
         if session_id is not None and (message := CHECKS["session_id"](session_id)):
-            raise RecordingRefused([Problem("session_id", message)])
+            raise RecordingRefused([FieldError("session_id", message)])
         session_id = session_id and session_id.lower()
         now = datetime.now(UTC)
         write = submission.closing(self.setup, self.device, closed_at or now, replayed_at)
@@ -202,29 +203,29 @@ class Counter:
         return Row(row.number, None, (ONLY_REPLAYED,)) if refused else row
 
     def _import(self, batch: list[Row]) -> Iterator[RowResult]:
-        named = {
+        identified = {
             row.number: (row.recording, row.recording.submission_id or self._derived(row.recording))
             for row in batch
             if row.recording
         }
-        known = self.queue.known([name for _, name in named.values()])
-        fresh = [one for one in named.values() if one[1] not in known]
+        stored = self.queue.stored([submission_id for _, submission_id in identified.values()])
+        fresh = [(recording, id_) for recording, id_ in identified.values() if id_ not in stored]
         appended = iter(self._store(fresh))
         for row in batch:
-            if row.number not in named:
-                yield RowResult(row.number, "refused", None, "; ".join(str(one) for one in row.problems))
+            if row.number not in identified:
+                yield RowResult(row.number, "refused", None, "; ".join(str(error) for error in row.errors))
                 continue
-            recording, name = named[row.number]
-            if name in known:
-                seq, digest = known[name]
-                kept = Appended(seq, False, digest == self._digest(recording))
+            recording, submission_id = identified[row.number]
+            if submission_id in stored:
+                seq, digest = stored[submission_id]
+                result = Appended(seq, False, digest == self.device.content_digest(recording.everything()))
             else:
-                kept = next(appended)
-            yield _result(row.number, recording, name, kept)
+                result = next(appended)
+            yield _row_result(row.number, recording, submission_id, result)
 
-    def _store(self, named: Sequence[tuple[Recording, str]], *, all_or_none: bool = False) -> list[Appended]:
+    def _store(self, identified: Sequence[tuple[Recording, str]], *, all_or_none: bool = False) -> list[Appended]:
         """Seal outside the transaction, number and sign within it."""
-        drafts = [submission.submission(one, name, self.setup, self.device, self._recipient) for one, name in named]
+        drafts = [submission.submission(r, id_, self.setup, self.device, self._recipient) for r, id_ in identified]
         if not drafts:
             return []
         now = datetime.now(UTC)
@@ -232,9 +233,6 @@ class Counter:
 
     def _derived(self, recording: Recording) -> str:
         return ids.derived(recording, self.setup.campaign, self.device)
-
-    def _digest(self, recording: Recording) -> bytes:
-        return self.device.content_digest(recording.everything())
 
     def _own_transport(self, kafka: str | None) -> Transport:
         servers = kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or self.setup.kafka
@@ -256,8 +254,8 @@ class Counter:
         return ""
 
 
-def _result(number: int, recording: Recording, name: str, kept: Appended) -> RowResult:
-    if not kept.same:
-        return RowResult(number, "refused", name, str(ALREADY_WITH_OTHER_VALUES))
+def _row_result(number: int, recording: Recording, submission_id: str, appended: Appended) -> RowResult:
+    if not appended.same:
+        return RowResult(number, "refused", submission_id, str(ALREADY_WITH_OTHER_VALUES))
     warning = "check: the birth date within the NIK is another than birth_date" if recording.nik_disagrees else ""
-    return RowResult(number, "stored" if kept.new else "already stored", name, warning)
+    return RowResult(number, "stored" if appended.new else "already stored", submission_id, warning)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
-from counter.errors import Problem, RecordingRefused
+from counter.errors import FieldError, RecordingRefused
 from counter.recording import CHECKS, Recording
 
 REQUIRED: Final = ("nik", "birth_date", "group", "recorded_at")
@@ -79,9 +79,9 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 def recording(cells: Mapping[str, str]) -> Recording:
-    """What a row or the command line says. Raises `RecordingRefused` with every problem at once."""
+    """From a row or the command line. Raises `RecordingRefused` with every error at once."""
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    errors: list[FieldError] = []
     for column, cell in cells.items():
         text = cell.strip()
         if not text:
@@ -89,13 +89,13 @@ def recording(cells: Mapping[str, str]) -> Recording:
         try:
             values[column] = _READ.get(column, str)(text)
         except ValueError as error:
-            problems.append(Problem(column, str(error)))
+            errors.append(FieldError(column, str(error)))
             continue
         message = column in CHECKS and CHECKS[column](values[column])
         if message:
-            problems.append(Problem(column, message))
+            errors.append(FieldError(column, message))
     empty = [column for column in FILLED if not cells.get(column, "").strip()]
-    problems += [Problem(column, "is empty: it is needed") for column in empty]
-    if problems:
-        raise RecordingRefused(sorted(problems, key=lambda one: COLUMNS.index(one.column)))
+    errors += [FieldError(column, "is empty: it is needed") for column in empty]
+    if errors:
+        raise RecordingRefused(sorted(errors, key=lambda error: COLUMNS.index(error.column)))
     return Recording(**values)

@@ -1,4 +1,4 @@
-"""Reading an import file, whatever made it: row by row, in bounded memory, and every row gets an answer.
+"""Reading an import file, whatever made it: row by row, in bounded memory, and every row gets a result.
 
 A row is one line of the file, so a quote that is not closed spoils its own row and not the rest of the file.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from counter import columns
-from counter.errors import CounterError, Problem, RecordingRefused
+from counter.errors import CounterError, FieldError, RecordingRefused
 from counter.recording import Recording
 
 LONGEST_LINE: Final = 16_384  # characters
@@ -28,7 +28,7 @@ class Row:
 
     number: int
     recording: Recording | None = None
-    problems: tuple[Problem, ...] = ()
+    errors: tuple[FieldError, ...] = ()
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class CsvFile:
     notes: list[str] = field(default_factory=list)
 
     def rows(self) -> Iterator[Row]:
-        """Every row that is not blank."""
+        """Without the blank ones."""
         for number, line in _lines(self.path):
             if number > self.starts_after and (row := self._row(number, line)) is not None:
                 yield row
@@ -64,7 +64,7 @@ class CsvFile:
         try:
             return Row(number, columns.recording({name: cells[at] for at, name in self.header.items()}))
         except RecordingRefused as refused:
-            return Row(number, None, refused.problems)
+            return Row(number, None, refused.errors)
 
 
 def open_csv(path: Path) -> CsvFile:
@@ -85,7 +85,7 @@ def _header(path: Path, lines: int, number: int, line: str) -> CsvFile:
     if len(line) > LONGEST_LINE:
         _no_header(path)
     splits = {delimiter: _names(line, delimiter) for delimiter in (",", ";", "\t")}
-    delimiter = max(splits, key=lambda one: len(set(splits[one]) & set(columns.COLUMNS)))
+    delimiter = max(splits, key=lambda candidate: len(set(splits[candidate]) & set(columns.COLUMNS)))
     names = splits[delimiter]
     if not set(names) & set(columns.COLUMNS):
         _no_header(path)
@@ -161,4 +161,4 @@ def _count(text: str) -> int:
 
 
 def _refused(number: int, column: str, message: str) -> Row:
-    return Row(number, None, (Problem(column, message),))
+    return Row(number, None, (FieldError(column, message),))

@@ -32,7 +32,6 @@ class DeviceKey:
 
     @classmethod
     def generate(cls) -> Self:
-        """A new key, in memory."""
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
@@ -53,7 +52,6 @@ class DeviceKey:
         return cls(private)
 
     def save(self, path: Path) -> None:
-        """Write it with mode 0600."""
         write_private(path, self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
     @cached_property
@@ -63,7 +61,7 @@ class DeviceKey:
 
     @property
     def public_text(self) -> str:
-        """The public key, base64url without padding."""
+        """base64url without padding."""
         return unpadded(self.public)
 
     def sign(self, value: bytes) -> bytes:
@@ -75,7 +73,7 @@ class DeviceKey:
         return _digest(self._row_key, words)
 
     def content_digest(self, words: Sequence[str]) -> bytes:
-        """32 bytes that tell whether all columns are the same; meaningless without the private key."""
+        """32 bytes that tell whether all columns are the same; as meaningless."""
         return _digest(self._content_key, words)
 
     @cached_property
@@ -91,7 +89,7 @@ class DeviceKey:
 
 
 def unpadded(raw: bytes) -> str:
-    """base64url without padding."""
+    """base64url."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

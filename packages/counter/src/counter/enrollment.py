@@ -22,7 +22,7 @@ class Enrollment:
         self._http = http
 
     async def register(self, setup: Setup, device: DeviceKey) -> None:
-        """Make the device known; doing it again changes nothing."""
+        """Doing it again changes nothing."""
         body = {
             "device_id": device.device_id,
             "campaign": setup.campaign,
@@ -46,15 +46,13 @@ class Enrollment:
     async def decisions(self, device_id: str, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """The next decisions about this device's submissions, and the cursor behind them."""
         query: dict[str, str | int] = {"limit": PAGE} if after is None else {"limit": PAGE, "after": after}
-        answer = await self._ask("GET", f"/v1/devices/{device_id}/decisions", params=query)
+        page = await self._ask("GET", f"/v1/devices/{device_id}/decisions", params=query)
         try:
             decisions = [
-                {"reason": None, **{name: one[name] for name in _DECISION if name in one}}
-                for one in answer["decisions"]
+                {name: row.get(name) if name == "reason" else row[name] for name in _DECISION}
+                for row in page["decisions"]
             ]
-            if any(set(_DECISION) - {"reason"} - set(one) for one in decisions):
-                raise KeyError
-            following = answer["next"]
+            following = page["next"]
         except (KeyError, TypeError):
             raise EnrollmentUnavailable(f"{self._url} answered with something that is no list of decisions") from None
         return decisions, None if following is None else str(following)
@@ -62,18 +60,18 @@ class Enrollment:
     async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
             async with self._client() as http:
-                answer = await http.request(method, self._url + path, timeout=TIMEOUT, **options)
+                response = await http.request(method, self._url + path, timeout=TIMEOUT, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise EnrollmentUnavailable(
                 f"enrollment does not answer at {self._url} ({type(error).__name__}): check the address and the network"
             ) from None
         try:
-            content = answer.json()
+            content = response.json()
         except ValueError:
             content = None
-        if answer.is_success and isinstance(content, dict):
+        if response.is_success and isinstance(content, dict):
             return content
-        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {answer.status_code}{_why(content)}")
+        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}")
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldError:
     """Why a recording cannot be stored: the column, what is wrong and what to do. Never the value itself."""
 
     column: str
@@ -32,12 +32,12 @@ class Busy(CounterError):
 
 
 class EnrollmentUnavailable(CounterError):
-    """Enrollment does not answer, or answers with an error."""
+    """Enrollment cannot be reached, or returned an error."""
 
 
 class RecordingRefused(CounterError):
     """A recording was not stored: which columns, and what to do."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(str(problem) for problem in problems))
-        self.problems = tuple(problems)
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)

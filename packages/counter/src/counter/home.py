@@ -30,7 +30,7 @@ class Setup:
 
 
 class Home:
-    """Names of the files, and those that are not the queue's."""
+    """Where the files are, and reading and writing of all but the queue."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Home:
         if not self.is_set_up:
             raise NotSetUp(f"{self.folder} is not a counter yet: run `counter init --home {self.folder} ...` first")
         content = self._json(self.setup_file)
-        values: dict[str, Any] = {one.name: content.get(one.name) for one in fields(Setup)}
+        values: dict[str, Any] = {field.name: content.get(field.name) for field in fields(Setup)}
         if not all(isinstance(value, str) for name, value in values.items() if name not in ("kafka", "clock")):
             raise NotSetUp(f"{self.setup_file} is damaged")
         return Setup(**values)
@@ -66,7 +66,7 @@ class Home:
             raise NotSetUp(f"{self.keyset_file} holds no usable key of enrollment: run `counter init` again") from None
 
     def keep_keyset(self, keyset: Mapping[str, Any]) -> None:
-        """Remember enrollment's keys for the days without network."""
+        """For the days without network."""
         _keep(self.keyset_file, json.dumps(keyset).encode())
 
     @contextmanager

@@ -10,7 +10,7 @@ from counter.recording import Recording
 
 
 def fresh(at: datetime) -> str:
-    """A new id, born at `at`."""
+    """A new random id whose milliseconds are those of `at`."""
     return _layout(at, secrets.token_bytes(10))
 
 

@@ -17,12 +17,12 @@ class Interrupt:
         self.happened = False
 
     def __enter__(self) -> Self:
-        self._before = [(one, signal.signal(one, self._note)) for one in SIGNALS]
+        self._before = [(number, signal.signal(number, self._note)) for number in SIGNALS]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one, handler in self._before:
-            signal.signal(one, handler)
+        for number, handler in self._before:
+            signal.signal(number, handler)
 
     def stops(self, items: Iterable[T]) -> Iterator[T]:
         """The items until the signal came."""
@@ -43,8 +43,8 @@ def until_interrupted(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     async def running() -> T:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for one in SIGNALS:
-            loop.add_signal_handler(one, stop.set)
+        for number in SIGNALS:
+            loop.add_signal_handler(number, stop.set)
         return await work(stop)
 
     return asyncio.run(running())

@@ -1,4 +1,4 @@
-"""What a counter answers about what it was given."""
+"""What a counter returns about what it was given."""
 
 from dataclasses import dataclass
 from typing import Literal

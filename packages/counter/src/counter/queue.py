@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from counter.errors import Problem, RecordingRefused
+from counter.errors import FieldError, RecordingRefused
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS message (
@@ -38,13 +38,14 @@ CREATE INDEX IF NOT EXISTS by_session ON message (session_id);
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 
-ALREADY_WITH_OTHER_VALUES: Final = Problem(
+ALREADY_WITH_OTHER_VALUES: Final = FieldError(
     "submission_id",
     "is stored already with other values in other columns, and what is stored is never changed: if it is wrong, ask the"
     " office to void it and record the person again",
 )
 OPEN_SESSION: Final = "open_session"
 DECISIONS_CURSOR: Final = "decisions_cursor"
+UNSENT: Final = "state IN ('stored', 'refused')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,16 @@ class Message:
     replayed_at: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A submission that somebody has to look at: `why` is an outcome or `not sent`."""
+
+    device_seq: int
+    submission_id: str
+    why: str
+    reason: str | None
+
+
 class Queue:
     """One connection to the queue of one counter. Several processes may have one each."""
 
@@ -95,14 +106,13 @@ class Queue:
             self._db.executescript(SCHEMA)
 
     def close(self) -> None:
-        """Close the connection."""
         self._db.close()
 
-    def known(self, ids: Sequence[str]) -> Mapping[str, tuple[int, bytes | None]]:
+    def stored(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:
         """Number and digest of those that are stored."""
         marks = ",".join("?" * len(ids))
-        rows = self._db.execute(f"SELECT id, seq, digest FROM message WHERE id IN ({marks})", ids)  # noqa: S608
-        return {row[0]: (row[1], row[2]) for row in rows}
+        rows = self._db.execute(f"SELECT id, seq, digest FROM message WHERE id IN ({marks})", ids)
+        return {submission_id: (seq, digest) for submission_id, seq, digest in rows}
 
     def append(
         self, drafts: Sequence[Draft], new_session: Callable[[], str], now: str, *, all_or_none: bool = False
@@ -117,30 +127,26 @@ class Queue:
         rows: list[tuple[Any, ...]] = []
         with self._transaction():
             seq = self.last_seq()
-            known = dict(self.known([draft.id for draft in drafts]))
+            stored = self.stored([draft.id for draft in drafts])
             session = opened = self._note(OPEN_SESSION)
             for draft in drafts:
-                if draft.id in known:
-                    there, digest = known[draft.id]
+                if draft.id in stored:
+                    stored_seq, digest = stored[draft.id]
                     if all_or_none and digest != draft.digest:
                         raise RecordingRefused([ALREADY_WITH_OTHER_VALUES])
-                    results.append(Appended(there, False, digest == draft.digest))
+                    results.append(Appended(stored_seq, False, digest == draft.digest))
                     continue
                 if draft.session_id is None and session is None:
                     session = new_session()
                 belongs_to = draft.session_id or session or ""
                 seq += 1
                 value, signature = draft.write(seq, belongs_to)
-                known[draft.id] = (seq, draft.digest)
+                stored[draft.id] = (seq, draft.digest)
                 results.append(Appended(seq, True))
                 rows.append(
                     (seq, draft.id, draft.type, belongs_to, draft.digest, value, signature, draft.replayed_at, now)
                 )
-            self._db.executemany(
-                "INSERT INTO message (seq, id, type, session_id, digest, value, signature, replayed_at, stored_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            self._insert(rows)
             if session is not None and session != opened:
                 self._set_note(OPEN_SESSION, session)
         return results
@@ -157,17 +163,12 @@ class Queue:
             closing = session_id or opened
             if closing is None:
                 return None
-            (count,) = self._db.execute(
-                "SELECT count(*) FROM message WHERE session_id = ? AND type = ?", (closing, submission_type)
-            ).fetchone()
+            of_session = "SELECT count(*) FROM message WHERE session_id = ? AND type = ?"
+            count = int(self._scalar(of_session, closing, submission_type))
             seq = self.last_seq() + 1
             message = draft(closing, count, seq)
             value, signature = message.write(seq, closing)
-            self._db.execute(
-                "INSERT INTO message (seq, id, type, session_id, value, signature, replayed_at, stored_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (seq, message.id, message.type, closing, value, signature, message.replayed_at, now),
-            )
+            self._insert([(seq, message.id, message.type, closing, None, value, signature, message.replayed_at, now)])
             if closing == opened:
                 self._db.execute("DELETE FROM note WHERE name = ?", (OPEN_SESSION,))
         return closing, count
@@ -176,7 +177,7 @@ class Queue:
         """The next messages that the broker has not confirmed, in order; those it refused before are among them."""
         rows = self._db.execute(
             "SELECT seq, id, type, value, signature, replayed_at FROM message"
-            " WHERE state IN ('stored', 'refused') AND seq > ? ORDER BY seq LIMIT ?",
+            f" WHERE {UNSENT} AND seq > ? ORDER BY seq LIMIT ?",
             (after, limit),
         )
         return [Message(*row) for row in rows]
@@ -187,12 +188,11 @@ class Queue:
         """Write down what became of an attempt. A decision that came meanwhile stays."""
         with self._transaction():
             self._db.executemany(
-                "UPDATE message SET state = 'sent', sent_at = ?, error = NULL"
-                " WHERE seq = ? AND state IN ('stored', 'refused')",
+                f"UPDATE message SET state = 'sent', sent_at = ?, error = NULL WHERE seq = ? AND {UNSENT}",
                 [(now, seq) for seq in sent],
             )
             self._db.executemany(
-                "UPDATE message SET state = 'refused', error = ? WHERE seq = ? AND state IN ('stored', 'refused')",
+                f"UPDATE message SET state = 'refused', error = ? WHERE seq = ? AND {UNSENT}",
                 [(error, seq) for seq, error in refused],
             )
             self._db.executemany(
@@ -204,12 +204,12 @@ class Queue:
         """Take over decisions and the cursor behind them, both or neither; a lower revision changes nothing."""
         with self._transaction():
             changed = 0
-            for one in decisions:
+            for decision in decisions:
                 changed += self._db.execute(
                     "UPDATE message SET state = 'decided', outcome = :outcome, reason = :reason, revision = :revision,"
                     " decided_at = :known_at, error = NULL"
                     " WHERE id = :submission_id AND coalesce(revision, 0) < :revision",
-                    one,
+                    decision,
                 ).rowcount
             self._set_note(DECISIONS_CURSOR, cursor)
         return changed
@@ -220,12 +220,40 @@ class Queue:
 
     def last_seq(self) -> int:
         """The highest number so far; 0 when empty."""
-        row: tuple[int] = self._db.execute("SELECT coalesce(max(seq), 0) FROM message").fetchone()
-        return row[0]
+        return int(self._scalar("SELECT coalesce(max(seq), 0) FROM message"))
 
-    def select(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Read for a report."""
-        return self._db.execute(sql, parameters).fetchall()
+    def count_unsent(self, after: int) -> int:
+        """How many behind a number the broker has not confirmed, those it refused among them."""
+        return int(self._scalar(f"SELECT count(*) FROM message WHERE {UNSENT} AND seq > ?", after))
+
+    def count_waiting(self) -> int:
+        """How many are neither confirmed nor refused."""
+        return int(self._scalar("SELECT count(*) FROM message WHERE state = 'stored'"))
+
+    def counts(self) -> dict[tuple[str, str, str | None], int]:
+        """How many messages there are by type, state and outcome."""
+        rows = self._db.execute("SELECT type, state, outcome, count(*) FROM message GROUP BY type, state, outcome")
+        return {(message_type, state, outcome): number for message_type, state, outcome, number in rows}
+
+    def attention(self, submission_type: str, outcomes: Sequence[str], limit: int) -> list[Attention]:
+        """The last submissions that the broker refused or that were decided with one of these outcomes."""
+        marks = ",".join("?" * len(outcomes))
+        rows = self._db.execute(
+            "SELECT seq, id, iif(state = 'refused', 'not sent', outcome), iif(state = 'refused', error, reason)"
+            f" FROM message WHERE type = ? AND (state = 'refused' OR (state = 'decided' AND outcome IN ({marks})))"
+            " ORDER BY seq DESC LIMIT ?",
+            (submission_type, *outcomes, limit),
+        )
+        return [Attention(*row) for row in rows]
+
+    def oldest_unsent(self) -> str | None:
+        """Since when the first unconfirmed message has been waiting, ISO 8601."""
+        return cast(str | None, self._scalar(f"SELECT min(stored_at) FROM message WHERE {UNSENT}"))
+
+    def last_error(self) -> str | None:
+        """Why the newest unconfirmed message that was tried could not be sent."""
+        sql = f"SELECT error FROM message WHERE error IS NOT NULL AND {UNSENT} ORDER BY seq DESC LIMIT 1"
+        return cast(str | None, self._scalar(sql))
 
     def open_session(self) -> str | None:
         """The session that a recording made now belongs to."""
@@ -242,9 +270,20 @@ class Queue:
                 self._db.execute("ROLLBACK")
             raise
 
+    def _insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._db.executemany(
+            "INSERT INTO message (seq, id, type, session_id, digest, value, signature, replayed_at, stored_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
+    def _scalar(self, sql: str, *parameters: Any) -> Any:
+        """The value of a query of one column; None without a row."""
+        row = self._db.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
     def _note(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return cast(str | None, self._scalar("SELECT value FROM note WHERE name = ?", name))
 
     def _set_note(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.types import AnyUuid, Group, Kind, Label, Regency
-from counter.errors import Problem, RecordingRefused
+from counter.errors import FieldError, RecordingRefused
 
 EARLIEST_BIRTH: Final = date(1900, 1, 1)
 YEARS: Final = range(2000, 2100)
@@ -112,17 +112,17 @@ class Recording:
         for name in ("submission_id", "session_id"):
             value = getattr(self, name)
             object.__setattr__(self, name, value.lower() if isinstance(value, str) else value)
-        problems = []
+        errors = []
         for column, check in CHECKS.items():
             value = getattr(self, column)
             message = None if value is None else check(value)
             if message:
-                problems.append(Problem(column, message))
+                errors.append(FieldError(column, message))
         # A day of grace: the birth date knows no time zone.
-        if not problems and self.birth_date > self.recorded_at.date() + timedelta(days=1):
-            problems.append(Problem("birth_date", "is after recorded_at: check both"))
-        if problems:
-            raise RecordingRefused(problems)
+        if not errors and self.birth_date > self.recorded_at.date() + timedelta(days=1):
+            errors.append(FieldError("birth_date", "is after recorded_at: check both"))
+        if errors:
+            raise RecordingRefused(errors)
 
     @property
     def nik_disagrees(self) -> bool:
@@ -137,8 +137,8 @@ class Recording:
         return [self.nik, self.birth_date.isoformat(), self.group or "", at]
 
     def everything(self) -> list[str]:
-        """All that was said, in a form that two equal recordings share."""
+        """All columns, in a form that two equal recordings share."""
         return [
             value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
-            for value in (getattr(self, one.name) for one in fields(self))
+            for value in (getattr(self, column.name) for column in fields(self))
         ]

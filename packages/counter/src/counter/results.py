@@ -52,7 +52,6 @@ class Results:
             yield cls(file)
 
     def add(self, result: RowResult) -> None:
-        """Take over the result of one row."""
         self._tally[result.result] += 1
         if self._writer and self._file:
             self._writer.writerow([result.number, result.submission_id or "", result.result, result.message])
@@ -65,5 +64,5 @@ class Results:
                 self.refused.first.append(result)
 
     def counts(self) -> list[tuple[str, int]]:
-        """Each result with its number of rows."""
+        """How many rows had which result, with the words for it."""
         return [(words, self._tally[result]) for result, words in WORDS.items()]

@@ -19,17 +19,14 @@ OUTCOMES: Final = {"counted": "terhitung", "duplicate": "ganda", "held": "ditaha
 
 
 def say(line: str) -> None:
-    """A result."""
     _out.print(line, markup=False)
 
 
 def warn(line: str) -> None:
-    """Something worth knowing."""
     _err.print(line, markup=False, style="yellow")
 
 
 def error(line: str) -> None:
-    """Why it was not done."""
     _err.print(line, markup=False, style="red")
 
 
@@ -39,7 +36,6 @@ def ask(what: str) -> str:
 
 
 def table(title: str, rows: Sequence[tuple[str, int]]) -> None:
-    """Words and numbers."""
     grid = Table(title=title, show_header=False, title_justify="left")
     grid.add_column()
     grid.add_column(justify="right")
@@ -61,7 +57,6 @@ def imported(results: Results) -> None:
 
 
 def sent(summary: SendSummary) -> None:
-    """What a send did."""
     refused = len(summary.refused)
     rows = [("terkirim / sent now", summary.sent), ("masih di sini / still stored here", summary.left)]
     table("Pengiriman / sending", [*rows, ("ditolak / refused", refused)] if refused else rows)
@@ -76,7 +71,6 @@ def sent(summary: SendSummary) -> None:
 
 
 def show(now: Status) -> None:
-    """The four states."""
     table(
         f"{now.place} · {now.kind} · {now.campaign} · {now.device_id}",
         [
@@ -88,9 +82,9 @@ def show(now: Status) -> None:
         ],
     )
     decided(now)
-    for one in now.attention[:20]:
-        reason = f" ({one.reason})" if one.reason else ""
-        warn(f"no. {one.device_seq} · {one.submission_id}: {one.why}{reason}")
+    for item in now.attention[:20]:
+        reason = f" ({item.reason})" if item.reason else ""
+        warn(f"no. {item.device_seq} · {item.submission_id}: {item.why}{reason}")
     if now.closings_unsent:
         say(f"penutupan sesi belum terkirim / session closings not yet sent: {now.closings_unsent}")
     if now.last_error:
@@ -100,8 +94,8 @@ def show(now: Status) -> None:
 def decided(now: Status) -> None:
     """What enrollment has decided so far, in the office's words and the programs'."""
     if now.outcomes:
-        said = (f"{OUTCOMES.get(outcome, outcome)} / {outcome} {n:,}" for outcome, n in now.outcomes.items())
-        say("keputusan / decisions: " + " · ".join(said))
+        counts = (f"{OUTCOMES.get(outcome, outcome)} / {outcome} {n:,}" for outcome, n in now.outcomes.items())
+        say("keputusan / decisions: " + " · ".join(counts))
 
 
 class Progress:
@@ -128,9 +122,7 @@ class Progress:
         self._bar.stop()
 
     def at(self, number: int) -> None:
-        """So many lines are done."""
         self._bar.update(self._task, completed=number)
 
     def sending(self, now: Sending) -> None:
-        """How a send goes."""
         self._bar.update(self._task, completed=now.sent, total=now.sent + now.refused + now.left, why=now.waiting_for)

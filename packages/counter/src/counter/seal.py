@@ -1,4 +1,4 @@
-"""Sealing: who was recorded leaves the operator's screen as a box that enrollment alone can open."""
+"""Sealing: who was recorded leaves the operator's screen as a sealed message (HPKE) that enrollment alone can open."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping

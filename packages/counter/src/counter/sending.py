@@ -41,7 +41,6 @@ class SendSummary:
 
     @property
     def complete(self) -> bool:
-        """Nothing was refused and nothing waits."""
         return not self.refused and not self.left
 
 
@@ -63,12 +62,12 @@ async def drain(
 
     def tell(waiting_for: str = "") -> None:
         if progress:
-            progress(Sending(summary.sent, len(summary.refused), _left(queue, after), waiting_for))
+            progress(Sending(summary.sent, len(summary.refused), queue.count_unsent(after), waiting_for))
 
     tell()
     while not stop.is_set() and (window := queue.unsent(after, WINDOW)):
         outcomes = await _attempt(transport, window, device_id, stop)
-        unknown = _note_down(queue, window, outcomes, summary)
+        unknown = _store_outcomes(queue, window, outcomes, summary)
         if any(outcome.state == "sent" for outcome in outcomes):
             pause, last_success = FIRST_PAUSE, time.monotonic()
         if unknown is None:
@@ -84,7 +83,7 @@ async def drain(
         pause = min(pause * 2, LONGEST_PAUSE)
     if stop.is_set():
         summary.ended = "interrupted"
-    ((summary.left,),) = queue.select("SELECT count(*) FROM message WHERE state = 'stored'")
+    summary.left = queue.count_waiting()
     return summary
 
 
@@ -104,10 +103,10 @@ async def _attempt(transport: Transport, window: list[Message], device_id: str, 
         stopping.cancel()
 
 
-def _note_down(
+def _store_outcomes(
     queue: Queue, window: list[Message], outcomes: list[Outcome], summary: SendSummary
 ) -> tuple[Message, str] | None:
-    """Store the outcomes; returns the first message whose outcome is unknown, and why."""
+    """Returns the first message whose outcome is unknown, and why."""
     pairs = list(zip(window, outcomes, strict=True))
     sent = [message.seq for message, outcome in pairs if outcome.state == "sent"]
     refused = [(message.seq, outcome.message) for message, outcome in pairs if outcome.state == "refused"]
@@ -119,14 +118,9 @@ def _note_down(
         now=datetime.now(UTC).isoformat(),
     )
     summary.sent += len(sent)
-    known = {seq for seq, _ in summary.refused}
-    summary.refused += [one for one in refused if one[0] not in known]
+    refused_before = {seq for seq, _ in summary.refused}
+    summary.refused += [(seq, why) for seq, why in refused if seq not in refused_before]
     return unknown[0] if unknown else None
-
-
-def _left(queue: Queue, after: int) -> int:
-    ((left,),) = queue.select("SELECT count(*) FROM message WHERE state IN ('stored', 'refused') AND seq > ?", after)
-    return int(left)
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:

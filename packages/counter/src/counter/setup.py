@@ -1,4 +1,4 @@
-"""Making a home: enrollment is asked first, so that nothing half made is left when it does not answer."""
+"""Making a home: enrollment is asked first, so that nothing half made is left when it is away."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -28,8 +28,8 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
     if repeated:
         setup = _same(home, setup)
     # A key that a crash left behind is used: it may be registered already.
-    known = repeated or home.device_key.exists()
-    device = DeviceKey.load(home.device_key) if known else DeviceKey.generate()
+    has_key = repeated or home.device_key.exists()
+    device = DeviceKey.load(home.device_key) if has_key else DeviceKey.generate()
     enrollment = Enrollment(setup.enrollment, http)
     try:
         setup = replace(setup, clock=await enrollment.clock(setup.campaign))
@@ -64,9 +64,9 @@ def _write(home: Home, setup: Setup, device: DeviceKey, keyset: dict[str, Any]) 
 
 
 def _check(setup: Setup) -> None:
-    for name, of in (("campaign", Campaign), ("kind", Kind), ("place", Label)):
+    for name, contract in (("campaign", Campaign), ("kind", Kind), ("place", Label)):
         try:
-            TypeAdapter[Any](of).validate_python(getattr(setup, name))
+            TypeAdapter[Any](contract).validate_python(getattr(setup, name))
         except ValidationError:
             rule = "a word as malang-2024" if name == "campaign" else "short text without 16 digits in a row"
             raise NotSetUp(f"--{name} must be {rule}") from None
@@ -77,12 +77,12 @@ def _check(setup: Setup) -> None:
 
 
 def _same(home: Home, asked: Setup) -> Setup:
-    there = home.setup()
-    asked = replace(asked, kafka=asked.kafka or there.kafka, clock=there.clock)
-    differ = [name for name, value in asdict(there).items() if value != getattr(asked, name)]
+    present = home.setup()
+    asked = replace(asked, kafka=asked.kafka or present.kafka, clock=present.clock)
+    differ = [name for name, value in asdict(present).items() if value != getattr(asked, name)]
     if differ:
         raise NotSetUp(
             f"{home.folder} is a counter already, set up with another {', '.join(differ)} "
-            f"({', '.join(str(getattr(there, name)) for name in differ)}): use another --home for another counter"
+            f"({', '.join(str(getattr(present, name)) for name in differ)}): use another --home for another counter"
         )
-    return there
+    return present

@@ -1,4 +1,4 @@
-"""From what the operator said to the exact bytes that are signed, stored and sent."""
+"""From what the operator entered to the exact bytes that are signed, stored and sent."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from counter.seal import Recipient, seal
 from counter.transport import Outgoing
 
 SUBMISSION: Final = RecordingSubmitted.type
-TYPES: Final[dict[str, type[FromDevice]]] = {one.type: one for one in (RecordingSubmitted, SessionClosed)}
+TYPES: Final[dict[str, type[FromDevice]]] = {event.type: event for event in (RecordingSubmitted, SessionClosed)}
 
 
 def submission(recording: Recording, submission_id: str, setup: Setup, device: DeviceKey, to: Recipient) -> Draft:
-    """Seals a recording. Its number, and with it the signature, comes in the queue's transaction."""
+    """Seals a recording; the queue numbers and signs it within its transaction."""
     identity = Identity(nik=recording.nik, birth_date=recording.birth_date.isoformat(), married=recording.married)
     sealed = seal(identity, to, campaign=setup.campaign, submission_id=submission_id, device_id=device.device_id)
-    # Nothing of the identity is kept for later: from here on there is only the box.
+    # Nothing of the identity is kept for later: from here on there is only the sealed message.
     kind, place = recording.kind or setup.kind, recording.place or setup.place
     group, at, regency = recording.group, recording.recorded_at, recording.domicile_regency
     documents = Documents(family_card=recording.family_card, birth_certificate=recording.birth_certificate)

@@ -29,15 +29,13 @@ log = logging.getLogger(__name__)
 
 def check_servers(servers: str) -> None:
     """Raises `NotSetUp` for what can be no address of Kafka: the client would end in a traceback."""
-    found = [_SERVER.fullmatch(one.strip()) for one in servers.split(",") if one.strip()]
-    if not found or not all(one and int(one[1] or 0) < 2**16 for one in found):
+    addresses = [_SERVER.fullmatch(address.strip()) for address in servers.split(",") if address.strip()]
+    if not addresses or not all(match and int(match[1] or 0) < 2**16 for match in addresses):
         raise NotSetUp("the address of Kafka must be host:port, or several with commas, as 127.0.0.1:9092")
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One Kafka record."""
-
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
@@ -60,7 +58,7 @@ class Transport(Protocol):
         """Send in this order; one outcome for each. Returns within a bounded time and raises nothing."""
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Closes the connections."""
 
 
 class KafkaTransport:
@@ -114,7 +112,7 @@ class KafkaTransport:
                 if isinstance(future, asyncio.Future):
                     future.add_done_callback(_retrieve)
         outcomes = [self._outcome(future, failure) for future in futures]
-        outcomes += [Outcome("unknown", self._said(failure))] * (len(records) - len(futures))
+        outcomes += [Outcome("unknown", self._explain(failure))] * (len(records) - len(futures))
         # A record that is too large by our own measure never reached the producer's sequence.
         broken = failure or any(
             isinstance(future, asyncio.Future) and (not future.done() or future.exception()) for future in futures
@@ -134,13 +132,13 @@ class KafkaTransport:
 
     def _outcome(self, future: "asyncio.Future[Any] | KafkaError", failure: Exception | None) -> Outcome:
         if not isinstance(future, asyncio.Future):
-            return Outcome("refused", self._said(future))
+            return Outcome("refused", self._explain(future))
         if not future.done():
-            return Outcome("unknown", self._said(failure))
+            return Outcome("unknown", self._explain(failure))
         error = future.exception()
         if error is None:
             return Outcome("sent")
-        return Outcome("refused" if isinstance(error, _OF_THE_RECORD) else "unknown", self._said(error))
+        return Outcome("refused" if isinstance(error, _OF_THE_RECORD) else "unknown", self._explain(error))
 
     async def _ready(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -169,7 +167,7 @@ class KafkaTransport:
             self._producer = None
         await _discard(producer)
 
-    def _said(self, error: BaseException | None) -> str:
+    def _explain(self, error: BaseException | None) -> str:
         match error:
             case TimeoutError():
                 return f"no confirmation from Kafka at {self._servers} within {self._timeout:g} s"
@@ -189,7 +187,7 @@ async def _discard(producer: AIOKafkaProducer) -> None:
     """End a producer at once, without its flush, which would wait for a broker that may never come back."""
     producer._closed = True  # it warns otherwise that nobody stopped it
     accumulator = producer._message_accumulator
-    batches = [*accumulator._pending_batches, *(one for queue in accumulator._batches.values() for one in queue)]
+    batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
     accumulator.fail_all(KafkaError("this producer was replaced"))  # wakes everybody who shares it
     for batch in batches:
         batch._drain_waiter.exception()  # read, or asyncio complains that nobody did
