@@ -22,14 +22,16 @@ PLANTS: dict[str, dict[str, list[str]]] = {
         "scheduling/visits/__init__.py": ["enrollment"],
         "enrollment/__init__.py": ["reporting"],
     },
-    "Services stand on chassis and exactly_once, these on contracts": {
+    "Services stand on chassis, exactly_once and web, these on contracts": {
         "chassis/__init__.py": ["exactly_once", "reporting"],
         "exactly_once/__init__.py": ["enrollment"],
-        "contracts/__init__.py": ["chassis"],
+        "contracts/__init__.py": ["chassis", "web"],
+        "web/charts.py": ["chassis"],
     },
     "Contracts import pydantic alone": {"contracts/types.py": []},
     "exactly_once knows no HTTP": {"exactly_once/outbox.py": []},
     "The counter shares nothing with the services but the contracts": {"counter/__init__.py": []},
+    "web is the look of pages: no service, no database, no Kafka": {"web/pages.py": []},
     "Rules are pure: no input or output, no clock, no chance": {
         "enrollment/recordings/rules.py": [],
         "scheduling/visits/rules.py": ["asyncpg"],
