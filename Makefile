@@ -77,8 +77,8 @@ fix: $(INSTALLED) ## format and mend what can be mended
 
 lock: ## resolve the dependencies again (needs uv)
 	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
-		$(PROJECTS) $(foreach d,contracts exactly-once chassis,--no-emit-package jemputbola-$(d)) -o locks/product.txt
+		$(PROJECTS) $(foreach d,contracts exactly-once chassis web,--no-emit-package jemputbola-$(d)) -o locks/product.txt
 	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
-		$(PROJECTS) locks/dev.in -c locks/product.txt $(foreach d,contracts exactly-once chassis,--no-emit-package jemputbola-$(d)) -o locks/dev.txt
+		$(PROJECTS) locks/dev.in -c locks/product.txt $(foreach d,contracts exactly-once chassis web,--no-emit-package jemputbola-$(d)) -o locks/dev.txt
 	@echo hatchling | uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
 		- -c locks/dev.txt -o compose/build.txt

@@ -1,46 +1,14 @@
-"""Numbers, days and names as Indonesian readers write them."""
+"""Names of groups, of schools that were listed and of those that were not."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
-import pytest
-
-from reporting.pages import words
-from reporting.pages.present import width
-from reporting.questions.moment import UNOPENED as WIB
+from contracts.schools import SchoolListed
+from reporting.pages.present import group_name
 
 
-@pytest.mark.parametrize(("value", "said"), [(0, "0"), (968, "968"), (5554, "5.554"), (-1203, "−1.203")])
-def test_numbers(value: int, said: str) -> None:
-    assert words.number(value) == said
-
-
-@pytest.mark.parametrize(
-    ("rate", "said"),
-    [(0.6041, "60,4 %"), (0.0, "0,0 %"), (0.0001, "0,1 %"), (0.9999, "99,9 %"), (1.0, "100,0 %"), (1.05, "105,0 %"),
-     (None, "–")],
-)  # fmt: skip
-def test_less_than_all_never_reads_as_all(rate: float | None, said: str) -> None:
-    assert words.percent(rate) == said
-
-
-def test_days_and_instants() -> None:
-    assert words.weekday(date(2024, 11, 27)) == "Rabu"
-    assert words.day(date(2024, 11, 8)) == "8 November 2024"
-    assert words.instant(datetime(2024, 11, 8, 16, 59, tzinfo=UTC), WIB) == "8 Nov 2024, 23.59 WIB"
-
-
-def test_names_of_groups_and_of_what_nobody_has_named() -> None:
-    schools = {"20599901": {"name": "SMAN Contoh"}}
-    assert words.group("npsn:20599901", schools) == "SMAN Contoh"
-    assert words.group("npsn:20599902", schools) == "Sekolah 20599902"
-    assert words.group("outside", schools) == "Di luar sekolah"
-    assert words.group("outside:pondok-pesantren", schools) == "Di luar sekolah: pondok pesantren"
-    assert words.kind("kelurahan") == "kelurahan"
-    assert words.reason("card_lost") == "card lost"
-
-
-@pytest.mark.parametrize(("rate", "length"), [(None, "0.0%"), (0.5, "50.0%"), (1.4, "100.0%")])
-def test_a_bar_is_never_longer_than_its_track(rate: float | None, length: str) -> None:
-    assert width(rate) == length
+def test_names_of_groups() -> None:
+    school = SchoolListed.model_construct(npsn="20599901", name="SMAN Contoh")
+    assert group_name("npsn:20599901", school) == "SMAN Contoh"
+    assert group_name("npsn:20599902", None) == "Sekolah 20599902"
+    assert group_name("outside", None) == "Di luar sekolah"
+    assert group_name("outside:pondok-pesantren", None) == "Di luar sekolah: pondok pesantren"

@@ -1,18 +1,20 @@
 """What the campaign's page shows, from what was read. Pure: no I/O, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any, Final
 
 from contracts.schools import SchoolListed, group_of, npsn_of
 from contracts.visits import Visit
-from reporting.pages import words
 from reporting.questions.coverage import Coverage, DayRow, GroupRow, KindRow
 from reporting.questions.view import View
 from reporting.questions.visits import coming, next_by_group
+from web import charts, words
+from web.charts import Bar, Share
 
-OWNERSHIP = {"public": "negeri", "private": "swasta"}
+OWNERSHIP: Final = {"public": "negeri", "private": "swasta"}
+CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +36,6 @@ class Row:
     next_visit: str
     next_day: str
 
-    @property
-    def width(self) -> str:
-        """How long the bar is."""
-        return width(self.coverage)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day of the chart."""
-
-    day: date
-    recorded: int
-    x: int
-    y: float
-    height: float
-
-    @property
-    def weekend(self) -> bool:
-        """Saturday or Sunday."""
-        return self.day.weekday() >= 5
-
-
-class Share(NamedTuple):
-    """A line with a bar: so many of the whole, or of the largest."""
-
-    name: str
-    english: str
-    n: int
-    width: str
-
-
-def width(rate: float | None) -> str:
-    """A rate as the length of a bar, at most the whole."""
-    return f"{min(max(rate or 0.0, 0.0), 1.0) * 100:.1f}%"
-
 
 def rows(view: View) -> list[Row]:
     """Every listed school, and every group with a target or a recording: who needs most comes first."""
@@ -85,7 +52,7 @@ def _row(group: str, line: GroupRow | None, schools: Mapping[str, SchoolListed],
     return Row(
         id="g-" + group.replace(":", "-"),
         group=group,
-        name=_name(group, school),
+        name=group_name(group, school),
         about=_about(group, school),
         school_kind="" if school is None else school.school_kind,
         kecamatan="" if school is None else school.kecamatan,
@@ -100,10 +67,6 @@ def _row(group: str, line: GroupRow | None, schools: Mapping[str, SchoolListed],
     )
 
 
-def _name(group: str, school: SchoolListed | None) -> str:
-    return words.group(group, {} if school is None else {school.npsn: {"name": school.name}})
-
-
 def _about(group: str, school: SchoolListed | None) -> str:
     if school is not None:
         return f"{school.school_kind} {OWNERSHIP[school.ownership]} · {school.kecamatan} · {school.npsn}"
@@ -111,39 +74,27 @@ def _about(group: str, school: SchoolListed | None) -> str:
 
 
 def bars(view: View) -> list[Bar]:
-    """A bar for every day from the first to `as_of`, empty days too, in a field of 10 by 100 for each.
-
-    Three weeks at least: few days do not look like many.
-    """
-    by_day = {row.day: row.recorded for row in view.by_day.rows if isinstance(row, DayRow)}
-    if not by_day:
-        return []
-    first, last = min(by_day), view.moment.as_of
-    length = min(max((last - first).days + 1, 21), 400)
-    days = [last - timedelta(days=length - 1 - number) for number in range(length)]
-    most = max(by_day.values())
-    return [
-        Bar(day, n := by_day.get(day, 0), 10 * number, 100 - 100 * n / most, 100 * n / most)
-        for number, day in enumerate(days)
-    ]
+    """The chart of the days."""
+    return charts.bars(
+        {row.day: row.recorded for row in view.by_day.rows if isinstance(row, DayRow)}, view.moment.as_of
+    )
 
 
-def ticks(shown: Sequence[Bar]) -> list[tuple[str, str]]:
-    """(where, what) under the chart: about five days, the last among them."""
-    if not shown:
-        return []
-    step = max(7, -(-len(shown) // 5))
-    return [
-        (f"{(index + 0.5) / len(shown) * 100:.2f}%", words.short_day(shown[index].day))
-        for index in sorted(range(len(shown) - 1, -1, -step))
-    ]
+def group_name(group: str, school: SchoolListed | None) -> str:
+    """The name of the group's school, if it is listed; or where outside schools."""
+    if school is not None:
+        return school.name
+    if npsn := npsn_of(group):
+        return f"Sekolah {npsn}"
+    _, _, label = group.partition(":")
+    return f"Di luar sekolah: {label.replace('-', ' ')}" if label else "Di luar sekolah"
 
 
 def kinds(view: View) -> list[Share]:
     """The kinds of recording point, the largest first."""
     found = sorted((row for row in view.by_kind.rows if isinstance(row, KindRow)), key=lambda row: -row.recorded)
     most = max((row.recorded for row in found), default=1)
-    return [Share(words.kind(row.kind), "", row.recorded, width(row.recorded / most)) for row in found]
+    return [Share(words.kind(row.kind), "", row.recorded, charts.width(row.recorded / most)) for row in found]
 
 
 def domiciles(by_domicile: Coverage) -> list[Share]:
@@ -157,7 +108,7 @@ def domiciles(by_domicile: Coverage) -> list[Share]:
         ("Belum diketahui", "unknown", found.unknown),
     ]
     whole = max(sum(n for _, _, n in lines), 1)
-    return [Share(name, english, n, width(n / whole)) for name, english, n in lines]
+    return [Share(name, english, n, charts.width(n / whole)) for name, english, n in lines]
 
 
 def visits(view: View) -> dict[str, list[dict[str, Any]]]:
@@ -173,7 +124,7 @@ def visits(view: View) -> dict[str, list[dict[str, Any]]]:
 
 def _visit(view: View, visit: Visit) -> dict[str, Any]:
     starts, ends = (words.clock(instant, view.moment.campaign.zone) for instant in (visit.starts_at, visit.ends_at))
-    names = [_name(group, view.schools.get(npsn_of(group) or "")) for group in visit.groups]
+    names = [group_name(group, view.schools.get(npsn_of(group) or "")) for group in visit.groups]
     missed = sorted((visit.missed or {}).items(), key=lambda item: -item[1])
     return {
         "id": "v-" + visit.visit_id,

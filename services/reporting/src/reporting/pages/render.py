@@ -2,32 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from typing import Final
 
 from reporting.live.sse import event
-from reporting.pages import present, words
+from reporting.pages import present
 from reporting.questions.late import LateAnswer
 from reporting.questions.moment import Campaign
 from reporting.questions.view import View
+from web import EVENT, Templates
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
-EVENT: Final = "change"
+FOLDER: Final = Path(__file__).parent
 
 
 class Pages:
     """Every page and every part of one that changes."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=select_autoescape(),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals.update(words=words, present=present, oob=False)
+        self._fill = Templates(FOLDER, present=present).fill
 
     def index(self, campaigns: Sequence[Campaign]) -> str:
         """The list of campaigns."""
@@ -58,9 +49,6 @@ class Pages:
         else:
             texts += [self._fill("_row.html", row=row, moved=moved, oob=True) for row in rows if row.id in moved]
         return event(EVENT, now.moment.revision, "\n".join(texts)) if texts else ""
-
-    def _fill(self, name: str, **values: Any) -> str:
-        return self._environment.get_template(name).render(**values)
 
 
 def _headline(view: View) -> object:

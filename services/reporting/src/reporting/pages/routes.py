@@ -1,50 +1,37 @@
 """`/`, `/campaigns/{campaign}` and its live part. Without JavaScript the pages show the same figures."""
 
 from datetime import date, datetime
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Header
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 
+import web
 from chassis.refusal import Unknown
 from exactly_once import Pool
 from reporting.live.sse import stream
 from reporting.live.watch import Live
-from reporting.pages.render import Pages
+from reporting.pages.render import FOLDER, Pages
 from reporting.projection.changes import campaigns
 from reporting.questions.late import compared, late
 from reporting.questions.moment import previous
 from reporting.questions.reading import hear, moment, read, snapshot
 from reporting.questions.view import view
 
-STATIC: Final = Path(__file__).parent / "static"
-# Nothing from another host, nothing inline.
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
-
 
 def mount(app: FastAPI, pool: Pool, live: Live) -> None:
     """Adds the pages to the application; they are no part of the API's document."""
     pages = Pages()
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    web.mount(app, FOLDER)
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
         async with snapshot(pool) as tx:
             listed = [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
         if len(listed) == 1:
-            return RedirectResponse(f"/campaigns/{listed[0].campaign}", 303, HEADERS)
-        return _html(pages.index(listed))
+            return web.redirect(f"/campaigns/{listed[0].campaign}")
+        return web.html(pages.index(listed))
 
     @app.get("/campaigns/{campaign}", include_in_schema=False)
     async def campaign_page(campaign: str, as_of: str = "", known_at: str = "") -> Response:
@@ -58,8 +45,8 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
                 cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), known)
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
-            return _html(pages.unknown(), 404)
-        return _html(pages.campaign(seen, arrived, asked=chosen, complaint=complaint))
+            return web.html(pages.unknown(), 404)
+        return web.html(pages.campaign(seen, arrived, asked=chosen, complaint=complaint))
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
     async def campaign_live(
@@ -82,7 +69,3 @@ def asked(as_of: str, known_at: str, zone: ZoneInfo) -> tuple[date | None, datet
     except ValueError:
         complaint = "Waktu tidak dapat dibaca."
     return on, known if known is None or known.tzinfo else known.replace(tzinfo=zone), complaint
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text, status, HEADERS)

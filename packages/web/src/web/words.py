@@ -1,6 +1,5 @@
-"""Numbers, days and names the way Indonesian readers write them. Pure: no I/O, no clock."""
+"""Numbers, days, kinds, outcomes and reasons the way Indonesian readers write them. Pure: no I/O, no clock."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -44,8 +43,6 @@ REASONS: Final = {
     "documents_missing": "berkas belum lengkap",
     "device_fault": "gangguan alat",
 }
-CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
-STATUSES: Final = {"scheduled": "Terjadwal", "completed": "Selesai", "cancelled": "Dibatalkan"}
 
 
 def number(value: int) -> str:
@@ -99,12 +96,3 @@ def kind(value: str) -> str:
 def reason(value: str) -> str:
     """What a reason or a cause means; an unknown one as it is."""
     return REASONS.get(value, value.replace("_", " "))
-
-
-def group(value: str, schools: Mapping[str, Mapping[str, object]]) -> str:
-    """The name of a group: the school's, or where outside schools."""
-    prefix, _, rest = value.partition(":")
-    if prefix == "npsn":
-        school = schools.get(rest)
-        return f"Sekolah {rest}" if school is None else str(school["name"])
-    return f"Di luar sekolah: {rest.replace('-', ' ')}" if rest else "Di luar sekolah"
