@@ -46,7 +46,6 @@ class Campaign:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The campaign's time zone."""
         return ZoneInfo(self.facts["zone"])
 
     def at(self, day: date, hour: int, minute: int = 0) -> datetime:
@@ -55,7 +54,6 @@ class Campaign:
 
     @cached_property
     def schools(self) -> tuple[School, ...]:
-        """The 51 schools, all invented."""
         with (DATA / "schools.csv").open(newline="") as file:
             return tuple(
                 School(
@@ -74,7 +72,6 @@ class Campaign:
 
     @cached_property
     def published(self) -> Published:
-        """What the running system must answer."""
         data = _toml("published.toml")
         cut_off, outreach = data["cut_off"], data["outreach"]
         return Published(
@@ -167,5 +164,4 @@ class Campaign:
 
 
 def load() -> Campaign:
-    """Reads `demo/data`."""
     return Campaign(facts=_toml("campaign.toml"), cases=_toml("cases.toml"))

@@ -29,7 +29,6 @@ class Counters:
         self._clones = 0
 
     async def close(self) -> None:
-        """Closes the queues and the producer."""
         for counter in self._open.values():
             counter.close()
         await self._transport.close()

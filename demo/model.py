@@ -23,7 +23,6 @@ class School:
 
     @property
     def group(self) -> str:
-        """Where its students count."""
         return f"npsn:{self.npsn}"
 
 

@@ -41,12 +41,10 @@ class Office:
         )
 
     async def open(self, known_at: datetime, facts: dict[str, Any]) -> None:
-        """Opens the campaign."""
         names = ("name", "region_code", "zone", "opens_on", "voting_day", "kinds")
         await self._do("PUT", self._enrollment, known_at, {name: facts[name] for name in names} | {"clock": "replay"})
 
     async def list_schools(self, known_at: datetime, schools: tuple[School, ...]) -> None:
-        """Lists all schools with one command."""
         rows = [
             {
                 "npsn": school.npsn,
@@ -69,17 +67,14 @@ class Office:
         await self._do("POST", f"{self._enrollment}/statements", statement.known_at, body)
 
     async def decide(self, target: Target) -> None:
-        """Takes a decision on a target."""
         names = ("scope", "value", "effective_from", "counting_from", "based_on", "split", "reason")
         body = {name: value for name in names if (value := getattr(target, name)) is not None}
         await self._do("POST", f"{self._enrollment}/targets", target.known_at, body)
 
     async def put_set(self, known_at: datetime, number: int) -> None:
-        """Brings a recording set into service."""
         await self._do("PUT", f"{self._scheduling}/sets/set-{number}", known_at, {"label": f"Set perekaman {number}"})
 
     async def plan(self, step: VisitStep) -> None:
-        """Schedules, moves, cancels or completes a visit."""
         one = f"{self._scheduling}/visits/{step.visit_id}"
         method, url = {
             "schedule": ("POST", f"{self._scheduling}/visits"),
@@ -90,7 +85,6 @@ class Office:
         await self._do(method, url, step.known_at, step.body)
 
     async def correct(self, correction: Correction) -> None:
-        """Voids, restores or re-attributes the recording of a submission."""
         decided = await self.decided(correction.submission_id)
         body: dict[str, Any] = {"reason": correction.reason}
         body |= {"group": correction.group} if correction.group else {"submission_id": correction.submission_id}
@@ -117,7 +111,6 @@ class Office:
         return await self._found(f"{self._reporting}/late", _asked(as_of, known_at)) or {}
 
     async def schools(self) -> dict[str, Any]:
-        """The schools as reporting knows them."""
         return await self._found(f"{self._reporting}/schools") or {}
 
     async def _do(self, method: str, url: str, known_at: datetime, body: dict[str, Any]) -> None:

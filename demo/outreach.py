@@ -32,7 +32,6 @@ def weekdays(first: date, last: date) -> list[date]:
 
 
 def sets(numbers: Iterable[int]) -> tuple[str, ...]:
-    """Ids of recording sets."""
     return tuple(f"set-{number}" for number in numbers)
 
 
@@ -60,7 +59,6 @@ class Outreach:
         return planned
 
     def single(self, school: School, day: date, recorded: int) -> Planned:
-        """One school on one day."""
         return Planned(self._visit(school, day, self._free(day, 1), SLOTS[0], recorded), recorded)
 
     def session(self, session: dict[str, object], day: date) -> Visit:

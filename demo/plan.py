@@ -28,7 +28,6 @@ def build(campaign: Campaign | None = None) -> Plan:
 
 
 def without(plan: Plan, submission_id: str) -> Plan:
-    """The plan in which one submission was never made."""
     return replace(plan, submissions=tuple(s for s in plan.submissions if s.submission_id != submission_id))
 
 

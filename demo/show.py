@@ -113,7 +113,6 @@ def figures(console: Console, campaign: Campaign, found: Figures, differences: l
 
 
 def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
-    """Where to look next."""
     day = campaign.published.as_of
     lines = {
         "Halaman / page": f"{where.reporting}/",

@@ -94,5 +94,4 @@ class Elsewhere:
         return self._seats.counter(kind or self._random.choice(("office", "mpp")), self._random.choice(days))
 
     def session(self, kind: str, day: date) -> Sitting:
-        """That day's session of that kind."""
         return next(s for s in self._sittings.sessions[kind] if s.starts_at.date() == day)

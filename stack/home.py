@@ -61,7 +61,6 @@ class Home:
             raise StackError(f"{self.path} is no folder: remove it, or set JB_HOME to another place.")
 
     def take(self) -> None:
-        """Become its owner."""
         for attempt in range(5):
             with explained(self.path):
                 handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)

@@ -54,7 +54,6 @@ class Jar:
 
 
 def locked(lock: Path = LOCK) -> list[Jar]:
-    """What the lock file names."""
     jars = []
     for line in lock.read_text().splitlines():
         if line and not line.startswith("#"):

@@ -77,7 +77,6 @@ class LocalStack:
 
     @property
     def summary(self) -> str:
-        """How long each step took."""
         return self.report.summary()
 
     def __enter__(self) -> Self:

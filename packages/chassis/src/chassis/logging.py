@@ -72,7 +72,6 @@ class RateLimit(logging.Filter):
         self._windows: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is let through."""
         if not record.name.startswith(self._prefixes):
             return True
         now, key = self._clock(), (record.name, record.levelno, str(record.msg)[:200])

@@ -50,7 +50,6 @@ class App:
 
     @property
     def http(self) -> FastAPI:
-        """The service's HTTP application."""
         return next(c.app for c in self.components["api"] if isinstance(c, HttpServer))
 
     def of(self, roles: Sequence[Role]) -> list[Component]:

@@ -21,7 +21,6 @@ class ProgressMade(Event):
 
     @property
     def subject(self) -> str:
-        """`topic/partition`."""
         return f"{self.topic}/{self.partition}"
 
     @property
@@ -31,7 +30,6 @@ class ProgressMade(Event):
 
     @property
     def event_id(self) -> str:
-        """Derived from partition and instant."""
         return str(uuid5(NAMESPACE, f"progress/{self.subject}/{self.through.isoformat()}/{self.end_offset}"))
 
     @property

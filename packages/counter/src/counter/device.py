@@ -61,7 +61,6 @@ class DeviceKey:
 
     @property
     def public_text(self) -> str:
-        """base64url without padding."""
         return unpadded(self.public)
 
     def sign(self, value: bytes) -> bytes:

@@ -275,7 +275,6 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing: what is under way is fenced by the position's row."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Seeks."""
         await self._consumer.assigned(assigned)
 
 

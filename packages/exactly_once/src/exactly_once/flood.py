@@ -68,7 +68,6 @@ async def remember(tx: Connection, flood: Flood) -> None:
 
 
 async def verdict(tx: Connection) -> str | None:
-    """The verdict that stands, if one does."""
     standing: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
     return standing
 
