@@ -163,7 +163,7 @@ def test_a_warm_start_is_quick_and_the_data_stays(tmp_path: Path, capsys: pytest
         assert asyncio.run(query(stack, "SELECT n FROM kept")) == 7
         assert asyncio.run(query(stack, "SHOW data_checksums")) == "on"
         assert asyncio.run(query(stack, "SHOW fsync")) == "on"
-        summary = stack.summary
+        summary = stack.report.summary()
     with capsys.disabled():
         print(f"\nwarm start {min(starts):.1f} s ({summary}) ", end="")
     assert min(starts) < 10
