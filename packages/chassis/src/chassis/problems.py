@@ -53,11 +53,6 @@ class Problem(Exception):
         return body | ({"detail": self.detail} if self.detail else {}) | self.ext
 
 
-def invalid(pointer: str, detail: str) -> Problem:
-    """One value of the body is wrong."""
-    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
-
-
 def of_status(status: int) -> Kind:
     """The kind for a bare HTTP status, as frameworks raise it."""
     by_status = {kind.status: kind for kind in reversed(ALL)}

@@ -53,7 +53,6 @@ class App:
         return next(c.app for c in self.components["api"] if isinstance(c, HttpServer))
 
     def of(self, roles: Sequence[Role]) -> list[Component]:
-        """What a process with these roles runs."""
         wanted = dict.fromkeys(c for role in roles for c in self.components.get(role, ()))  # each once
         return [*wanted, *(DatabaseProbe(pool) for pool in self.pools)]
 

@@ -24,11 +24,6 @@ class ProgressMade(Event):
         return f"{self.topic}/{self.partition}"
 
     @property
-    def key(self) -> str:
-        """The compaction key."""
-        return self.subject
-
-    @property
     def event_id(self) -> str:
         return str(uuid5(NAMESPACE, f"progress/{self.subject}/{self.through.isoformat()}/{self.end_offset}"))
 

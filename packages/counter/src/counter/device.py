@@ -88,7 +88,7 @@ class DeviceKey:
 
 
 def unpadded(raw: bytes) -> str:
-    """base64url."""
+    """base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

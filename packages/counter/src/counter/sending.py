@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -79,7 +80,9 @@ async def drain(
         if time.monotonic() - last_success + pause > deadline:
             summary.ended = "deadline"
             break
-        await _sleep(pause * random.uniform(0.5, 1.0), stop)  # noqa: S311 - apart from other counters, no secret
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - apart from other counters
+                await stop.wait()
         pause = min(pause * 2, LONGEST_PAUSE)
     if stop.is_set():
         summary.ended = "interrupted"
@@ -121,11 +124,3 @@ def _store_outcomes(
     refused_before = {seq for seq, _ in summary.refused}
     summary.refused += [(seq, why) for seq, why in refused if seq not in refused_before]
     return unknown[0] if unknown else None
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass

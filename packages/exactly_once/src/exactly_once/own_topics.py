@@ -128,5 +128,4 @@ class OwnTopics:
                 )
 
     async def knows(self, tx: Connection, event: Fact) -> bool:
-        """Whether the database has this revision of this aggregate."""
         return await self._table_of[type(event)].knows(tx, event)
