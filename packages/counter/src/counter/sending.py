@@ -80,9 +80,7 @@ async def drain(
         if time.monotonic() - last_success + pause > deadline:
             summary.ended = "deadline"
             break
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - apart from other counters
-                await stop.wait()
+        await _sleep(pause * random.uniform(0.5, 1.0), stop)  # noqa: S311 - apart from other counters, no secret
         pause = min(pause * 2, LONGEST_PAUSE)
     if stop.is_set():
         summary.ended = "interrupted"
@@ -124,3 +122,9 @@ def _store_outcomes(
     refused_before = {seq for seq, _ in summary.refused}
     summary.refused += [(seq, why) for seq, why in refused if seq not in refused_before]
     return unknown[0] if unknown else None
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
