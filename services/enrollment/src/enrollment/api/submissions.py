@@ -29,7 +29,6 @@ class SubmissionReturn(BaseModel):
 
 
 def router(pool: Pool) -> APIRouter:
-    """One submission."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["recordings"], responses=problems(NOT_FOUND))
 
     @routes.get("/submissions/{submission_id}", response_model=SubmissionReturn)
