@@ -25,8 +25,6 @@ from exactly_once import Connection
 
 
 class RegisterDevice(BaseModel):
-    """A counter's device."""
-
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     device_id: Slug
@@ -60,8 +58,6 @@ class SealingKey(BaseModel):
 
 
 class KeySet(BaseModel):
-    """The keys to seal to, the newest first: take that one."""
-
     keys: list[SealingKey]
 
 

@@ -41,8 +41,6 @@ class School(BaseModel):
 
 
 class PutSchool(Revised, School):
-    """A school."""
-
     npsn: Annotated[Npsn | None, Field(description="If given, the one in the address.")] = None
 
 

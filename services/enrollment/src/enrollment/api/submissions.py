@@ -18,8 +18,6 @@ from enrollment.devices import decisions
 
 
 class SubmissionReturn(BaseModel):
-    """What became of a submission."""
-
     submission_id: str
     outcome: Outcome
     reason: str | None = None

@@ -55,14 +55,10 @@ class DecideTarget(Revised):
 
 
 class StatementsReturn(BaseModel):
-    """Every revision of every statement, as they became known."""
-
     statements: list[FigureStated]
 
 
 class TargetsReturn(BaseModel):
-    """Every decision for every scope, as they became known."""
-
     targets: list[TargetUpdated]
 
 
