@@ -46,7 +46,7 @@ async def reschedule_visit(
     check: Check = unchecked,
 ) -> PlannedVisit:
     """Changes a visit, by fields of `Asked`. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     asked = rules.after(visit, changes, campaign.zone)
     return await _add(tx, visit, rules.reschedule(visit, asked, await _situation(tx, campaign, asked), now))
 
@@ -55,7 +55,7 @@ async def cancel_visit(
     tx: Connection, campaign: CampaignOpened, visit_id: str, reason: str, now: datetime, check: Check = unchecked
 ) -> PlannedVisit:
     """Cancels a visit, for good; its sets are free. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     return await _add(tx, visit, rules.cancel(visit, reason, now))
 
 
@@ -68,20 +68,15 @@ async def complete_visit(
     check: Check = unchecked,
 ) -> PlannedVisit:
     """Says that a visit took place, and who was missed why. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     return await _add(tx, visit, rules.complete(visit, missed, campaign.zone, now))
 
 
-async def get_visit(tx: Connection, campaign: str, visit_id: str) -> PlannedVisit:
-    """A visit as it is now. Raises Unknown."""
+async def get_visit(tx: Connection, campaign: str, visit_id: str, check: Check = unchecked) -> PlannedVisit:
+    """A visit as it is now. Raises Unknown, and what `check` raises of it."""
     visit = await store.last(tx, campaign, visit_id)
     if visit is None:
         raise Unknown("The campaign has no such visit.", reason="unknown_visit")
-    return visit
-
-
-async def _checked(tx: Connection, campaign: CampaignOpened, visit_id: str, check: Check) -> PlannedVisit:
-    visit = await get_visit(tx, campaign.campaign, visit_id)
     check(visit)
     return visit
 
