@@ -61,9 +61,9 @@ async def run(
         else:
             console.print("The campaign is there already: nothing is replayed, its figures are read back.")
             await driver.applied()
-        found = await figures.ask(driver.office, campaign.published)
-    differences = figures.compare(found, campaign.published)
-    show.figures(console, campaign, found, differences)
+        answers = await figures.ask(driver.office, campaign.published)
+    differences = figures.compare(answers, campaign.published)
+    show.figures(console, campaign, answers, differences)
     if differences and not is_new:
         console.print("Was an earlier replay broken off? Then start again with an empty stack: `make down`.")
     return 1 if differences else 0

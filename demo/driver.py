@@ -99,8 +99,6 @@ class Driver:
         await eventually(complete, "reporting to have applied everything")
 
     async def _submit(self, name: str, submissions: list[Submission]) -> None:
-        if self._counters.is_foreign(name):
-            await self._counters.forget_keys(name)
         await self._counters.record(name, submissions)
         await self._counters.send(name, twice=any(submission.sent_twice for submission in submissions))
 

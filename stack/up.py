@@ -94,8 +94,9 @@ def supervise(*, services: bool = True) -> int:
     with interruptible():
         try:
             with stack:
-                pipe.say({"ready": stack.summary})
-                log.info("up: %s", stack.summary)
+                summary = stack.report.summary()
+                pipe.say({"ready": summary})
+                log.info("up: %s", summary)
                 stack.report = Timings(silent)  # nobody reads the pipe from now on
                 _watch(stack)
         except KeyboardInterrupt:
@@ -141,8 +142,8 @@ def _started_again(home: Home, owner: int) -> str:
     write_private(asked, "")
     try:
         while home.owner() == owner:
-            if said := asked.read_text():
-                answer = json.loads(said)
+            if text := asked.read_text():
+                answer = json.loads(text)
                 if answer["failed"]:
                     raise StackError("\n".join(answer["failed"]))
                 return ", ".join(answer["started"])
@@ -188,8 +189,8 @@ def _follow(supervisor: "subprocess.Popen[str]", view: Report) -> str:
             raise StackError(message["failed"])
         elif "ready" in message:
             return str(message["ready"])
-    said = (default_home() / "logs" / "supervisor.log").read_text()
-    raise StackError(f"The stack ended while starting: {telling_line(said)}")
+    output = (default_home() / "logs" / "supervisor.log").read_text()
+    raise StackError(f"The stack ended while starting: {telling_line(output)}")
 
 
 def _end(owner: int, home: Home) -> None:

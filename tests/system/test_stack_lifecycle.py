@@ -160,7 +160,7 @@ def test_a_warm_start_finds_its_data(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert asyncio.run(query(stack, "SELECT n FROM kept")) == 7
         assert asyncio.run(query(stack, "SHOW data_checksums")) == "on"
         assert asyncio.run(query(stack, "SHOW fsync")) == "on"
-        summary = stack.summary
+        summary = stack.report.summary()
     with capsys.disabled():
         print(f"\nwarm start {took:.1f} s ({summary}) ", end="")
     nothing_is_left(home)

@@ -45,7 +45,9 @@ def listed() -> dict[str, set[str]]:
     """The files that docs/how-it-flows.md has for each walk: a heading with their number, then a folder a line."""
     page = (ROOT / "docs/how-it-flows.md").read_text()
     walks = {}
-    for name, count, block in re.findall(r"^### ([^:\n]+): (\d+) files\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE):
+    for name, count, block in re.findall(
+        r"^### ([^:\n]+): (\d+) files\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE
+    ):
         lines = (line.split(maxsplit=1) for line in block.splitlines())
         walks[name] = {f"{folder}{file}" for folder, files in lines for file in files.split()}
         assert len(walks[name]) == int(count)

@@ -24,7 +24,6 @@ class OneLine(TyperGroup):
     """Turns whatever a verb raises into one line on stderr and an exit code; sub-apps' verbs too."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the verb."""
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):

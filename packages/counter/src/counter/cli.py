@@ -130,7 +130,7 @@ def import_(
                 screen.imported(outcome)
         if interrupt.happened:
             screen.warn("dihentikan / interrupted: the rows after these were not stored; import the same file again")
-    if interrupt.happened or outcome.refused.total:
+    if interrupt.happened or outcome.refused:
         raise typer.Exit(1)
 
 

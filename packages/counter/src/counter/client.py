@@ -97,7 +97,6 @@ class Counter:
 
     @property
     def device_id(self) -> str:
-        """This counter's name on the topic."""
         return self.device.device_id
 
     def record(self, recording: Recording) -> Kept:

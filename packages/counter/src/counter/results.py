@@ -4,7 +4,6 @@ import csv
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,14 +18,6 @@ WORDS: Final = {
 }
 
 
-@dataclass(slots=True)
-class Refused:
-    """How many, and the first of them."""
-
-    total: int = 0
-    first: list[RowResult] = field(default_factory=list)
-
-
 class Results:
     """Adds up row results. What it writes is on disk in the queue already, so it is true after a crash too."""
 
@@ -34,7 +25,7 @@ class Results:
         self._file = file
         self._writer = csv.writer(file) if file else None
         self._tally: Tally[str] = Tally()
-        self.refused = Refused()
+        self.first_refused: list[RowResult] = []
         self.to_check = 0
         if self._writer:
             self._writer.writerow(["row", "submission_id", "result", "message"])
@@ -51,6 +42,10 @@ class Results:
         with path.open("w", encoding="utf-8", newline="") as file:
             yield cls(file)
 
+    @property
+    def refused(self) -> int:
+        return self._tally["refused"]
+
     def add(self, result: RowResult) -> None:
         self._tally[result.result] += 1
         if self._writer and self._file:
@@ -58,10 +53,8 @@ class Results:
             self._file.flush()
         if result.result != "refused":
             self.to_check += bool(result.message)
-        else:
-            self.refused.total += 1
-            if len(self.refused.first) < SHOWN:
-                self.refused.first.append(result)
+        elif self.refused <= SHOWN:
+            self.first_refused.append(result)
 
     def counts(self) -> list[tuple[str, int]]:
         """How many rows had which result, with the words for it."""

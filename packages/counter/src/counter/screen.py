@@ -1,7 +1,6 @@
 """What the operator sees: Indonesian first, English beside it, and never who was recorded."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console
@@ -47,11 +46,10 @@ def table(title: str, rows: Sequence[tuple[str, int]]) -> None:
 def imported(results: Results) -> None:
     """What became of a file's rows: how many, the first refused ones with the reason, and whether to look again."""
     table("Hasil impor / result of the import", results.counts())
-    refused = results.refused
-    for row in refused.first:
+    for row in results.first_refused:
         warn(f"baris / row {row.number}: {row.message}")
-    if refused.total > len(refused.first):
-        warn(f"... {refused.total - len(refused.first):,} more: --results FILE.csv lists every row")
+    if more := results.refused - len(results.first_refused):
+        warn(f"... {more:,} more: --results FILE.csv lists every row")
     if results.to_check:
         warn(f"periksa / check {results.to_check:,} stored rows: --results FILE.csv says why")
 
@@ -118,7 +116,7 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def at(self, number: int) -> None:

@@ -1,9 +1,9 @@
 """Topics as the catalogue has them: created, grown, configured, and read back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -13,14 +13,11 @@ from contracts.topics import Topic
 from exactly_once.errors import Misconfigured
 from exactly_once.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 TOPIC_ALREADY_EXISTS: Final = 36
 
 
 @asynccontextmanager
-async def admin(settings: KafkaSettings) -> "AsyncIterator[AIOKafkaAdminClient]":
+async def admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for as long as the block lasts."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=15_000)
     try:
@@ -99,8 +96,8 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
     ]
     for topic, wrong in (await _differences(client, settings, [t for t in topics if t.name in there])).items():
         lines += [
-            f"topic {topic.name} has {name}={found}, not {topic.config_for(settings.replication_factor)[name]}"
-            for name, found in sorted(wrong.items())
+            f"topic {topic.name} has {name}={configured}, not {topic.config_for(settings.replication_factor)[name]}"
+            for name, configured in sorted(wrong.items())
         ]
     return lines
 
@@ -127,9 +124,9 @@ async def _differences(
     for answer in await client.describe_configs(resources):
         for _code, _message, _kind, name, entries in answer.resources:
             topic = by_name[name]
-            found = {entry[0]: entry[1] for entry in entries}
+            has = {entry[0]: entry[1] for entry in entries}
             wanted = topic.config_for(settings.replication_factor)
-            differing = {key: found.get(key, "nothing") for key, value in wanted.items() if found.get(key) != value}
+            differing = {key: has.get(key, "nothing") for key, value in wanted.items() if has.get(key) != value}
             if differing:
                 wrong[topic] = differing
     return wrong

@@ -1,4 +1,4 @@
-"""The command line of the reporting service: `python -m reporting …`."""
+"""`python -m reporting`: the verbs."""
 
 from chassis.cli import service_cli
 from reporting.app import NAME, build

@@ -25,8 +25,6 @@ from exactly_once import Connection
 
 
 class RegisterDevice(BaseModel):
-    """A counter's device."""
-
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     device_id: Slug
@@ -60,8 +58,6 @@ class SealingKey(BaseModel):
 
 
 class KeySet(BaseModel):
-    """The keys to seal to, the newest first: take that one."""
-
     keys: list[SealingKey]
 
 
@@ -84,14 +80,8 @@ class DecisionsReturn(BaseModel):
 
 
 def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
-    """What counters ask for."""
     routes = APIRouter(prefix="/v1", tags=["devices"])
-    _register(routes, commands)
-    _read(routes, pool, commands, keys)
-    return routes
 
-
-def _register(routes: APIRouter, commands: Commands) -> None:
     @routes.post(
         "/devices",
         status_code=201,
@@ -120,8 +110,6 @@ def _register(routes: APIRouter, commands: Commands) -> None:
 
         return await commands.once(request, "devices", key, command)
 
-
-def _read(routes: APIRouter, pool: Pool, commands: Commands, keys: SealingKeys) -> None:
     @routes.get("/keyset", response_model=KeySet)
     async def keyset() -> Response:
         """The keys to seal to, the newest first: take that one."""
@@ -147,6 +135,8 @@ def _read(routes: APIRouter, pool: Pool, commands: Commands, keys: SealingKeys) 
             next=str(page[-1][0] if page else int(after)),
         )
         return JSONResponse(returned.model_dump(mode="json", exclude_none=True))
+
+    return routes
 
 
 def _public_key(text: str) -> bytes:
