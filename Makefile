@@ -26,14 +26,14 @@ up: $(INSTALLED) ## start the native stack with the three services and no data
 down: $(INSTALLED) ## stop it and remove its data
 	@$(PY) -m stack down
 
-demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself)
-	@$(PY) -m demo $(if $(ONCE),--once)
+demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself, SLOW=1 lasts minutes)
+	@$(PY) -m demo $(if $(ONCE),--once) $(if $(SLOW),--slow)
 
 # The tests that SELECT names, side by side, and which took longest. `make` has the last line of a red run: it says what failed.
 FAILED := build/failed
-SLOW := faults or properties or system
+PROOFS := faults or properties or system
 test: SELECT = -m '$(or $(ONLY),not compose and not browser)'
-test-quick: SELECT = -m 'not ($(SLOW) or compose or browser)'
+test-quick: SELECT = -m 'not ($(PROOFS) or compose or browser)'
 test-browser: SELECT = -m browser -n 0 tests/browser
 test-compose: SELECT = -m compose -n 0 tests/compose
 

@@ -110,6 +110,10 @@ class LocalStack:
             self._processes.stop_all()
             self._open.close()
 
+    def call_off(self) -> None:
+        """Let nothing new start: it is about to be stopped."""
+        self._processes.cancelled.set()
+
     def start_service(self, name: str) -> None:
         """Start a service again, after `stop_service` or its own end; return when it is ready."""
         self._serve(next(s for s in self.services if s.name == name))
