@@ -37,7 +37,10 @@ WATCHING = {
     "packages/chassis/probes.py",
     "packages/contracts/progress.py",
     "services/reporting/projection/progress.py",
-    *(f"packages/exactly_once/{name}.py" for name in ("guard", "log", "own_topics", "preflight", "provision", "stall")),
+    *(
+        f"packages/exactly_once/{name}.py"
+        for name in ("dead_letters", "guard", "log", "own_topics", "preflight", "provision", "stall")
+    ),
 }
 
 
