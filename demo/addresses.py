@@ -23,6 +23,7 @@ class Addresses:
     kafka: str
     counters: Path
     env_file: Path | None = None
+    token: str = ""  # an administrator's; a system without an issuer wants none
     ours: bool = False  # started for the demo, and stopped with it
 
     @classmethod
@@ -31,7 +32,7 @@ class Addresses:
         if missing := [name for name in NAMES if not known.get(name)]:
             raise DemoError(f"{' and '.join(missing)} must be set as well, or none of {', '.join(NAMES)}")
         enrollment, scheduling, reporting = (known[name].rstrip("/") for name in NAMES[:3])
-        return cls(enrollment, scheduling, reporting, known[NAMES[3]], counters, env_file)
+        return cls(enrollment, scheduling, reporting, known[NAMES[3]], counters, env_file, known.get("TOKEN", ""))
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def _own(path: Path) -> Iterator[Addresses]:
             stack.start()
         try:
             known = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-            known["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
+            known |= {"KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers, "TOKEN": stack.token("administrator")}
             with _laptops() as counters:
                 yield replace(Addresses.read(known, counters, home.env_file), ours=True)
         finally:
