@@ -135,7 +135,7 @@ class FactTable(Generic[F]):
 
     def fact(self, row: asyncpg.Record) -> F:
         """The fact of a row with `type`, and `data` as text."""
-        return self._by_type[row["type"]].model_validate_json(row["data"])
+        return self._by_type[row["type"]].stored(row["data"])
 
     async def _insert(self, tx: Connection, rows: Iterable[str], ending: str = "") -> list[Any]:
         records = f"jsonb_populate_recordset(NULL::{self.name}, $1::text::jsonb)"

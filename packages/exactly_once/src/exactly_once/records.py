@@ -11,6 +11,8 @@ import asyncpg
 from pydantic import ValidationError
 
 from contracts.envelope import content_sha256, header
+from contracts.faults import BOM, in_words
+from exactly_once.twice import member_twice
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -92,6 +94,7 @@ def record_id(record: Record) -> str:
 def decoder(topic: Topic) -> Callable[[Record], Any]:
     """Makes the function that turns a record of the topic into its event, or raises Undecodable."""
     models = {model.type.encode(): model.__pydantic_validator__.validate_json for model in topic.types}
+    from_others = topic.owner == "counter"  # what our own relays write says nothing twice
 
     def decode(record: Record) -> Any:
         value = record.value
@@ -105,6 +108,10 @@ def decoder(topic: Topic) -> Callable[[Record], Any]:
         validate = models.get(content)
         if validate is None:
             raise Undecodable("unknown_type", f"ce_type is none of this topic's: {', '.join(sorted(topic.by_type))}")
+        if value.startswith(BOM):
+            raise Undecodable("malformed", "the value begins with a byte order mark (BOM): send JSON without it")
+        if from_others and (where := member_twice(value)):
+            raise Undecodable("malformed", f"a member is there twice in one object: {where}")
         try:
             return validate(value)
         except ValidationError as error:
@@ -115,9 +122,11 @@ def decoder(topic: Topic) -> Callable[[Record], Any]:
 
 def undecodable(error: ValidationError) -> Undecodable:
     """Says which fields are wrong and how, without what they held."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_context=False)
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Undecodable("malformed", "the value is not a JSON object in UTF-8")
     # The first name is the model's own field; what follows may be a key that came in.
-    wrong = "; ".join(f"{problem['loc'][0] if problem['loc'] else 'value'}: {problem['msg']}" for problem in problems)
+    wrong = "; ".join(
+        f"{problem['loc'][0] if problem['loc'] else 'value'}: {in_words(problem)}" for problem in problems
+    )
     return Undecodable("wrong_field", wrong[:DETAIL_LIMIT])
