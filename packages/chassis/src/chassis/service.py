@@ -13,6 +13,7 @@ from chassis import dead_letters
 from chassis.access import Access, Table
 from chassis.access.issuer import Issuer
 from chassis.access.tokens import Tokens
+from chassis.connections import ConnectionLimits
 from chassis.db import Pool, create_pool
 from chassis.health import Component
 from chassis.http import create_app
@@ -99,10 +100,12 @@ class Service:
             settings, self.batches, group=self.name, subscriptions=subscriptions, metrics=metrics, own=self.own
         )
         relays = [Relay(settings, settings.dsn, source=self.name, own=each, metrics=metrics) for each in own]
+        limits = ConnectionLimits(settings.http_connections)
+        server = HttpServer(http, settings.http_host, settings.http_port, limits=limits)
         return App(
             settings,
             components={
-                "api": [*own, *issuer, *components, HttpServer(http, settings.http_host, settings.http_port)],
+                "api": [*own, *issuer, *components, server],
                 "worker": [kafka, *own, *issuer, consumer],
                 "relay": [kafka, *own, *issuer, *relays],
             },
