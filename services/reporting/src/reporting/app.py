@@ -7,7 +7,7 @@ from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
 from reporting.access import ACCESS
-from reporting.api import coverage, facts, stream
+from reporting.api import campaigns, coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
 from reporting.settings import Settings
@@ -34,7 +34,12 @@ def build(settings: Settings) -> App:
     live = Live(service.pool, settings.dsn, settings.pace)
     return service.app(
         subscriptions=subscriptions(),
-        routers=[coverage.router(service.pool), facts.router(service.pool), stream.router(live)],
+        routers=[
+            campaigns.router(service.pool),
+            coverage.router(service.pool),
+            facts.router(service.pool),
+            stream.router(live),
+        ],
         access=ACCESS,
         components=[live],
         pages=lambda http: pages.mount(http, service.pool, live),

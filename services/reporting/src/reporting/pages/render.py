@@ -1,6 +1,6 @@
 """Fills in the templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -38,11 +38,13 @@ class Pages:
         """Nothing has been heard of this campaign."""
         return self._fill("unknown.html")
 
-    def campaign(self, view: View, late: LateAnswer, *, asked: bool, complaint: str) -> str:
+    def refused(self, path: str, errors: Sequence[Mapping[str, str]]) -> str:
+        """The address asks for what cannot be shown; `errors` as in a problem."""
+        return self._fill("refused.html", path=path, errors=errors)
+
+    def campaign(self, view: View, late: LateAnswer, *, asked: bool) -> str:
         """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
-        return self._fill(
-            "campaign.html", view=view, rows=present.rows(view), moved=(), late=late, asked=asked, complaint=complaint
-        )
+        return self._fill("campaign.html", view=view, rows=present.rows(view), moved=(), late=late, asked=asked)
 
     def changes(self, before: View | None, now: View) -> str:
         """The parts of the page that are other than before, as one server-sent event; '' when none is."""
