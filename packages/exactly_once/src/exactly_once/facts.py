@@ -113,8 +113,12 @@ class FactTable(Generic[F]):
 
     async def last(self, tx: Connection, campaign: str, fact_id: str) -> F | None:
         """The highest revision of one fact; None when nothing was ever said of it."""
-        facts = await self.newest(tx, campaign, ids=[fact_id])
-        return facts[0] if facts else None
+        row = await tx.fetchrow(
+            f"SELECT type, data::text FROM {self.name} WHERE campaign = $1 AND id = $2 ORDER BY revision DESC LIMIT 1",  # noqa: S608
+            campaign,
+            fact_id,
+        )
+        return None if row is None else self.fact(row)
 
     async def every(self, tx: Connection, campaign: str, known_at: datetime | None = None) -> list[F]:
         """Every revision of every fact of a campaign, as known at an instant (None: now), by id and revision."""
