@@ -1,7 +1,7 @@
 """Whether a process can do its work: asked by `/health/ready`, answered by its components."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -18,11 +18,20 @@ class Component(Protocol):
         """What keeps it from working at the moment, for people; empty when nothing does."""
 
 
+@runtime_checkable
+class Warns(Protocol):
+    """A component that can also tell what somebody must look at although it works."""
+
+    def warnings(self) -> list[str]:
+        """For people; empty when there is nothing."""
+
+
 class Readiness(BaseModel):
-    """The body of `/health/ready`."""
+    """The body of `/health/ready`. Warnings make nobody unready."""
 
     status: Literal["ready", "not ready"]
     problems: list[str]
+    warnings: list[str] = []
 
 
 class Health:
@@ -35,4 +44,5 @@ class Health:
         """Ready when no component has a problem and nobody ordered a stop."""
         told = (f"{c.name}: {problem}" for c in self.components for problem in c.problems())
         problems = list(dict.fromkeys([self.verdict, *told] if self.verdict else told))
-        return Readiness(status="not ready" if problems else "ready", problems=problems)
+        warnings = [f"{c.name}: {warning}" for c in self.components if isinstance(c, Warns) for warning in c.warnings()]
+        return Readiness(status="not ready" if problems else "ready", problems=problems, warnings=warnings)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from chassis.answers import MEDIA_TYPE
-from chassis.problems import ALL, INVALID, MALFORMED, TOO_LARGE, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Kind
+from chassis.problems import ALL, BUSY, INVALID, MALFORMED, TOO_LARGE, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Kind
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -48,7 +48,7 @@ def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 def _response(*kinds: Kind) -> dict[str, Any]:
     response: dict[str, Any] = {"description": " · ".join(kind.title for kind in kinds), "content": _REF}
-    if UNAVAILABLE in kinds:
+    if UNAVAILABLE in kinds or BUSY in kinds:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return response
 
@@ -72,7 +72,7 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    kinds = [MALFORMED, UNAVAILABLE]
+    kinds = [MALFORMED, BUSY, UNAVAILABLE]
     if operation.get("parameters") or "requestBody" in operation or method in _WITH_BODY:
         kinds.append(INVALID)
     if method in _WITH_BODY:
