@@ -9,6 +9,7 @@ from reporting import pages
 from reporting.api import coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
+from reporting.questions.turns import Questions
 from reporting.settings import Settings
 
 NAME: Final = "reporting"
@@ -31,10 +32,11 @@ def build(settings: Settings) -> App:
     """Wires the service; connects nothing."""
     service = Service(NAME, settings, migrations=MIGRATIONS, server=SERVER, batches=BATCHES, reset=as_it_is)
     live = Live(service.pool, settings.dsn, settings.pace)
+    questions = Questions(service.pool)
     app = service.app(
         subscriptions=subscriptions(),
-        routers=[coverage.router(service.pool), facts.router(service.pool), stream.router(live)],
+        routers=[coverage.router(questions), facts.router(questions), stream.router(live)],
         components=[live],
     )
-    pages.mount(app.http, service.pool, live)
+    pages.mount(app.http, questions, live)
     return app
