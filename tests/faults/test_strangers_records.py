@@ -44,10 +44,10 @@ async def tell_of(pool: asyncpg.Pool, numbers: range) -> None:
 
 async def named(own: OwnTopics, count: int = 1) -> list[str]:
     async def enough() -> bool:
-        return len(own.warnings()) >= 1 and sum(own.strangers.values()) >= count
+        return len(own.notices()) >= 1 and sum(own.strangers.values()) >= count
 
     await until(enough)
-    return own.warnings()
+    return own.notices()
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ async def test_a_strangers_record_is_found_while_running_and_ends_nothing(
     async with consuming(relay, own) as relaying:
         await tell_of(pool, range(20))
         await send(settings, [recording(4711)])
-        (warning,) = await named(own)
-        assert "recordings/" in warning and "own-topics set-aside" in warning
+        (notice,) = await named(own)
+        assert "recordings/" in notice and "own-topics set-aside" in notice
         assert "a stranger's record" in caplog.text
         await tell_of(pool, range(20, 40))
         assert not relaying.done() and own.compared
@@ -104,7 +104,7 @@ async def test_a_strangers_record_is_found_while_running_and_ends_nothing(
         assert (done.exit_code, done.output) == (0, f"{'/'.join(place[:2])} at {place[2]}: set aside\n")
 
         async def told_no_more() -> bool:
-            return own.warnings() == []
+            return own.notices() == []
 
         await until(told_no_more)
         assert not relaying.done()

@@ -109,7 +109,7 @@ async def test_an_open_transaction_delays_its_partition_and_is_told_of(
         await send(settings, elsewhere)
 
         async def told() -> bool:
-            return any("open transaction" in line for line in running.warnings())
+            return any("open transaction" in line for line in running.notices())
 
         await until(told)
         assert figures(registry, "open_transaction_records") >= 3
@@ -120,7 +120,7 @@ async def test_an_open_transaction_delays_its_partition_and_is_told_of(
         await until(lambda: pool.fetchval("SELECT count(*) = 33 FROM ledger"))
 
         async def told_no_more() -> bool:
-            return running.warnings() == [] and figures(registry, "open_transaction_records") == 0
+            return running.notices() == [] and figures(registry, "open_transaction_records") == 0
 
         await until(told_no_more)
 

@@ -1,7 +1,7 @@
 """Whether a process can do its work: asked by `/health/ready`, answered by its components."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -15,23 +15,18 @@ class Component(Protocol):
         """Works until cancelled; returning or raising stops the process (Stop says with which exit code)."""
 
     def problems(self) -> list[str]:
-        """What keeps it from working at the moment, for people; empty when nothing does."""
+        """What keeps it from working at the moment, for people; empty when nothing does.
 
-
-@runtime_checkable
-class Warns(Protocol):
-    """A component that can also tell what somebody must look at although it works."""
-
-    def warnings(self) -> list[str]:
-        """For people; empty when there is nothing."""
+        A component may also have `notices() -> list[str]`: what a person should know although it works.
+        """
 
 
 class Readiness(BaseModel):
-    """The body of `/health/ready`. Warnings make nobody unready."""
+    """The body of `/health/ready`."""
 
     status: Literal["ready", "not ready"]
     problems: list[str]
-    warnings: list[str] = []
+    notices: list[str] = []
 
 
 class Health:
@@ -44,5 +39,5 @@ class Health:
         """Ready when no component has a problem and nobody ordered a stop."""
         told = (f"{c.name}: {problem}" for c in self.components for problem in c.problems())
         problems = list(dict.fromkeys([self.verdict, *told] if self.verdict else told))
-        warnings = [f"{c.name}: {warning}" for c in self.components if isinstance(c, Warns) for warning in c.warnings()]
-        return Readiness(status="not ready" if problems else "ready", problems=problems, warnings=warnings)
+        notices = [f"{c.name}: {notice}" for c in self.components for notice in getattr(c, "notices", list)()]
+        return Readiness(status="not ready" if problems else "ready", problems=problems, notices=notices)

@@ -101,7 +101,7 @@ class Consumer:
         """What keeps it from being ready, in words."""
         return [problem for problem in (self._trouble, self._blind, self._stall.problem) if problem is not None]
 
-    def warnings(self) -> list[str]:
+    def notices(self) -> list[str]:
         """Which partitions an outsider's open transaction delays: nothing is wrong here, and nobody else waits."""
         return [
             f"{topic}/{partition}: {count} records stand behind a producer's open transaction"

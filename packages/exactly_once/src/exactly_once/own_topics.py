@@ -69,7 +69,7 @@ class OwnTopics:
     def problems(self) -> list[str]:
         return [] if self.compared else ["not compared with the database yet"]
 
-    def warnings(self) -> list[str]:
+    def notices(self) -> list[str]:
         """Whose records are on these topics that should not be, and which verb sets them aside."""
         return [
             f"{topic}/{partition} has {count} of a stranger's records: see own-topics list, then own-topics set-aside"

@@ -6,6 +6,7 @@ from typing import Final
 from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
+from reporting.access import ACCESS
 from reporting.api import coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
@@ -33,10 +34,10 @@ def build(settings: Settings) -> App:
     service = Service(NAME, settings, migrations=MIGRATIONS, server=SERVER, batches=BATCHES, reset=as_it_is)
     live = Live(service.pool, settings.dsn, settings.pace)
     questions = Questions(service.pool)
-    app = service.app(
+    return service.app(
         subscriptions=subscriptions(),
         routers=[coverage.router(questions), facts.router(questions), stream.router(live)],
+        access=ACCESS,
         components=[live],
+        pages=lambda http: pages.mount(http, questions, live),
     )
-    pages.mount(app.http, questions, live)
-    return app
