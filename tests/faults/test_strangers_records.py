@@ -122,6 +122,21 @@ async def test_a_strangers_record_among_ours_is_found(
         assert len(await named(own)) == 1
 
 
+async def test_many_of_a_strangers_records_neither_fill_the_store_nor_stop_anything(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exactly_once.own_topics.STRANGERS_AT_MOST", 20)
+    monkeypatch.setattr("exactly_once.relay.AT_ONCE", 7)
+    relay, own = parts(settings, database, pool)
+    async with consuming(relay, own) as relaying:
+        await tell_of(pool, range(20))
+        await send(settings, [recording(number) for number in range(1000, 1200)])
+        await named(own, 20)
+        await tell_of(pool, range(20, 40))
+        assert not relaying.done()
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.unknown_record") == 20
+
+
 async def test_what_our_own_relay_wrote_is_never_a_strangers(
     settings: KafkaSettings, pool: asyncpg.Pool, database: Database
 ) -> None:

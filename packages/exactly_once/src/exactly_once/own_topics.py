@@ -29,12 +29,23 @@ AGAIN_AFTER: Final = 0.5
 ANSWER_WITHIN: Final = 1.5
 logger: Final = logging.getLogger(__name__)
 
-# Returns whether it waits for a person.
+# Strangers' records beyond so many that wait tell nothing new.
+STRANGERS_AT_MOST: Final = 1000
 KEEP: Final = """
     INSERT INTO exactly_once.unknown_record AS kept (topic, partition, "offset", logged_at, by_stranger)
-    VALUES ($1, $2, $3, $4, $5)
+    SELECT topic, partition, "offset", logged_at, by_stranger
+      FROM (SELECT *, row_number() OVER (PARTITION BY by_stranger) AS nth
+              FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[], $5::bool[])
+                   AS record (topic, partition, "offset", logged_at, by_stranger)) AS record
+     WHERE NOT by_stranger
+        OR nth <= $6 - (SELECT count(*) FROM exactly_once.unknown_record AS waiting
+                         WHERE waiting.by_stranger AND waiting.set_aside_at IS NULL)
+        OR EXISTS (SELECT FROM exactly_once.unknown_record AS kept
+                    WHERE (kept.topic, kept.partition, kept."offset")
+                        = (record.topic, record.partition, record."offset"))
+     ORDER BY topic, partition, "offset"
     ON CONFLICT (topic, partition, "offset") DO UPDATE SET by_stranger = excluded.by_stranger
-    RETURNING kept.set_aside_at IS NULL
+    RETURNING topic, partition, "offset", by_stranger, kept.set_aside_at IS NULL AS waits
 """
 STRANGER: Final = (
     "a stranger's record on a topic that this service alone writes: %s/%s at %s. Its readers may have believed it: "
@@ -154,20 +165,25 @@ class OwnTopics:
         A stranger's are logged, and harm only who believes them. Raises Verdict for one that this or another database's
         relay wrote. What is no event of its topic is left to whoever reads it.
         """
-        unknown = await self._unknown(connection, records)
         since = await connection.fetchval("SELECT since FROM exactly_once.writer")
-        ours = []
-        for (topic, partition), record in unknown:
-            # Before the relays wrote their name, anybody's record looked like ours.
-            by_stranger = header(record.headers, WRITER_HEADER) is None and logged_at(record) >= since
-            waits = await connection.fetchval(KEEP, topic, partition, record.offset, logged_at(record), by_stranger)
-            if by_stranger and waits:
-                logger.error(STRANGER, topic, partition, record.offset)
-            elif waits:
-                ours.append(f"{topic}/{partition} tells at {record.offset}")
-        if ours:
+        # Before the relays wrote their name, anybody's record looked like ours.
+        unknown = [
+            (*partition, record.offset, logged_at(record), _is_nameless(record) and logged_at(record) >= since)
+            for partition, record in await self._unknown(connection, records)
+        ]
+        if not unknown:
+            return
+        waiting = [
+            row for row in await connection.fetch(KEEP, *map(list, zip(*unknown, strict=True)), STRANGERS_AT_MOST)
+            if row["waits"]
+        ]  # fmt: skip
+        for row in waiting:
+            if row["by_stranger"]:
+                logger.error(STRANGER, row["topic"], row["partition"], row["offset"])
+        if ours := [row for row in waiting if not row["by_stranger"]]:
+            first = f"{ours[0]['topic']}/{ours[0]['partition']} tells at {ours[0]['offset']}"
             more = f" (and {len(ours) - 1} more, see own-topics list)" if len(ours) > 1 else ""
-            raise Verdict(f"{ours[0]}{more} {RESTORED}")
+            raise Verdict(f"{first}{more} {RESTORED}")
 
     async def _unknown(
         self, connection: Connection, records: Mapping[Partition, Sequence[Record]]
@@ -183,6 +199,10 @@ class OwnTopics:
             for index in await table.unknown(connection, [event for event, _, _ in told]):
                 unknown.append(told[index][1:])
         return unknown
+
+
+def _is_nameless(record: Record) -> bool:
+    return header(record.headers, WRITER_HEADER) is None
 
 
 async def _strangers(connection: Connection) -> Counter[Partition]:

@@ -30,6 +30,7 @@ logger: Final = logging.getLogger(__name__)
 LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
 BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 END_WITHIN: Final = 3.0
+AT_ONCE: Final = 1000  # records of others are looked up
 Row = asyncpg.Record
 T = TypeVar("T")
 
@@ -261,10 +262,13 @@ class _Beside:
         self._next[partition] = max(self._next[partition], offset + count)
 
     def take(self, ends: Mapping[Partition, int]) -> dict[Partition, tuple[int, int]]:
-        """From where to where there is something to look up, now that the partitions end there; forgets it."""
+        """From where to where to look now that the partitions end there: of much a part, and the rest the next time."""
         for partition, end in ends.items():
             self._until(partition, end)
-        ranges, self._ranges = self._ranges, {}
+        ranges = {each: (start, min(end, start + AT_ONCE)) for each, (start, end) in self._ranges.items()}
+        self._ranges = {
+            each: (ranges[each][1], end) for each, (_, end) in self._ranges.items() if ranges[each][1] < end
+        }
         return ranges
 
     def _until(self, partition: Partition, offset: int) -> None:
