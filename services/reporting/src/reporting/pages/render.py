@@ -38,6 +38,10 @@ class Pages:
         """Nothing has been heard of this campaign."""
         return self._fill("unknown.html")
 
+    def busy(self) -> str:
+        """Too much is asked at the moment: the page comes by itself."""
+        return self._fill("busy.html")
+
     def campaign(self, view: View, late: LateAnswer, *, asked: bool, complaint: str) -> str:
         """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
         return self._fill(

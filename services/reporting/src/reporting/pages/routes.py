@@ -8,26 +8,27 @@ from fastapi import FastAPI, Header
 from starlette.responses import Response
 
 import web
+from chassis.db import Busy
 from chassis.refusal import Unknown
-from exactly_once import Pool
 from reporting.live.sse import stream
 from reporting.live.watch import Live
 from reporting.pages.render import FOLDER, Pages
 from reporting.projection.changes import campaigns
 from reporting.questions.late import compared, late
 from reporting.questions.moment import previous
-from reporting.questions.reading import hear, moment, read, snapshot
+from reporting.questions.reading import hear, moment, read
+from reporting.questions.turns import Questions
 from reporting.questions.view import view
 
 
-def mount(app: FastAPI, pool: Pool, live: Live) -> None:
+def mount(app: FastAPI, questions: Questions, live: Live) -> None:
     """Adds the pages to the application; they are no part of the API's document."""
     pages = Pages()
     web.mount(app, FOLDER)
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
-        async with snapshot(pool) as tx:
+        async with questions.snapshot(dear=False) as tx:
             listed = [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
         if len(listed) == 1:
             return web.redirect(f"/campaigns/{listed[0].campaign}")
@@ -36,7 +37,7 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
     @app.get("/campaigns/{campaign}", include_in_schema=False)
     async def campaign_page(campaign: str, as_of: str = "", known_at: str = "") -> Response:
         try:
-            async with snapshot(pool) as tx:
+            async with questions.snapshot(dear=True) as tx:
                 heard = await hear(tx, campaign)
                 day, instant, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
                 chosen = day is not None or instant is not None
@@ -46,6 +47,10 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
             return web.html(pages.unknown(), 404)
+        except Busy:
+            response = web.html(pages.busy(), 429)
+            response.headers["Retry-After"] = "2"
+            return response
         return web.html(pages.campaign(seen, arrived, asked=chosen, complaint=complaint))
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
