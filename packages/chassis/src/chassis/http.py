@@ -75,7 +75,7 @@ def _health(app: FastAPI, registries: Sequence[CollectorRegistry]) -> None:
         """It can do its work; if not, the body says what is wrong."""
         readiness: Readiness = request.app.state.health.readiness()
         status = 200 if readiness.status == "ready" else 503
-        return JSONResponse(readiness.model_dump(), status)  # type: ignore[return-value]
+        return JSONResponse(readiness.model_dump(exclude_defaults=True), status)  # type: ignore[return-value]
 
     @app.get("/metrics", include_in_schema=False)
     async def figures() -> Response:
