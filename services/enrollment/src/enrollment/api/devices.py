@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from enrollment.campaigns.store import CAMPAIGNS
 from enrollment.devices import decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
+from enrollment.identity.signing_keys import is_signing_key
 from exactly_once import Connection
 
 
@@ -142,11 +142,9 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
 
 
 def _public_key(text: str) -> bytes:
-    public_key = from_base64(text.encode())
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key or b"")
-    except ValueError:
-        public_key = None
-    if public_key is None:
-        raise Refused("", ("#/public_key", "must be the 32 bytes of an Ed25519 public key in base64url"))
+    public_key = from_base64(text.encode()) or b""
+    if not is_signing_key(public_key):
+        raise Refused(
+            "", ("#/public_key", "must be an Ed25519 public key (RFC 8032, no point of small order) in base64url")
+        )
     return public_key
