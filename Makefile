@@ -12,7 +12,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): locks/dev.txt $(PROJECTS)
-	@echo "Installing the locked dependencies into $(VENV) (about a minute the first time) ..."
+	@echo "Installing the locked dependencies into $(VENV) (about 580 MB, a minute or more the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(foreach p,$(PROJECTS),-e $(dir $(p)))
@@ -29,14 +29,14 @@ down: $(INSTALLED) ## stop it and remove its data
 token: $(INSTALLED) ## print a token of the stack that is up (make -s token ROLE=head; SCHOOLS=, CAMPAIGNS= narrow it)
 	@$(PY) -m stack token $(or $(ROLE),administrator) $(if $(SCHOOLS),--schools '$(SCHOOLS)') $(if $(CAMPAIGNS),--campaigns '$(CAMPAIGNS)')
 
-demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself)
-	@$(PY) -m demo $(if $(ONCE),--once)
+demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself, SLOW=1 lasts minutes)
+	@$(PY) -m demo $(if $(ONCE),--once) $(if $(SLOW),--slow)
 
 # The tests that SELECT names, side by side, and which took longest. `make` has the last line of a red run: it says what failed.
 FAILED := build/failed
-SLOW := faults or properties or system
+PROOFS := faults or properties or system
 test: SELECT = -m '$(or $(ONLY),not compose and not browser)'
-test-quick: SELECT = -m 'not ($(SLOW) or compose or browser)'
+test-quick: SELECT = -m 'not ($(PROOFS) or compose or browser)'
 test-browser: SELECT = -m browser -n 0 tests/browser
 test-compose: SELECT = -m compose -n 0 tests/compose
 

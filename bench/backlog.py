@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from contracts.envelope import Event, encode
 from contracts.recordings import Recording, RecordingCompleted, RecordingReattributed, RecordingVoided
 from contracts.schools import CampaignOpened, SchoolListed
-from contracts.topics import TOPIC_OF
+from contracts.topics import CATALOGUE, TOPIC_OF
 
 CAMPAIGN = "bench"
 PERSONS = 100_000
@@ -54,7 +54,7 @@ def setting(schools: int = SCHOOLS) -> list[Event]:
     ]
 
 
-def events(seed: int = 1) -> Iterator[Recording]:
+def recordings(seed: int = 1) -> Iterator[Recording]:
     """Each person's five revisions, shuffled within a window, so that a good part comes out of order."""
     dice = random.Random(seed)
     waiting: list[tuple[int, int]] = [
@@ -65,10 +65,10 @@ def events(seed: int = 1) -> Iterator[Recording]:
         part = waiting[start : start + window]
         dice.shuffle(part)
         for person, revision in part:
-            yield event(person, revision)
+            yield revision_of(person, revision)
 
 
-def event(person: int, revision: int, schools: int = SCHOOLS) -> Recording:
+def revision_of(person: int, revision: int, schools: int = SCHOOLS) -> Recording:
     """One revision, always the same."""
     dice = random.Random(person * 10 + revision)
     recorded_at = BEGIN + timedelta(days=dice.randrange(60), seconds=dice.randrange(20_000))
@@ -96,24 +96,22 @@ def event(person: int, revision: int, schools: int = SCHOOLS) -> Recording:
 
 def truth() -> Counter[tuple[str, date]]:
     """How many count at each school on each day: the last revision of everybody."""
-    last = (event(person, REVISIONS) for person in range(PERSONS))
-    return Counter((one.group, one.recorded_on) for one in last if one.counts)
+    last = (revision_of(person, REVISIONS) for person in range(PERSONS))
+    return Counter((event.group, event.recorded_on) for event in last if event.counts)
 
 
-async def produce(bootstrap_servers: str, what: Iterator[Event] | list[Event], say: str = "") -> int:
-    """Writes events as the relay does: by partition, in record batches. Answers how many."""
+async def produce(bootstrap_servers: str, events: Iterable[Event], say: str = "") -> int:
+    """Writes events as the relay does: by partition, in record batches. Returns how many."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", max_batch_size=256 * 1024)
     await producer.start()
     partition_of = DefaultPartitioner()
-    partitions = {
-        topic: sorted(await producer.partitions_for(topic)) for topic in {found.name for found in TOPIC_OF.values()}
-    }
+    partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in {topic.name for topic in CATALOGUE}}
     filling: dict[tuple[str, int], BatchBuilder] = {}
     count = 0
     try:
-        for one in what:
-            topic = TOPIC_OF[type(one)].name
-            message = encode(one, "bench")
+        for event in events:
+            topic = TOPIC_OF[type(event)].name
+            message = encode(event, "bench")
             place = (topic, partition_of(message.key, partitions[topic], partitions[topic]))
             record = {"key": message.key, "value": message.value, "timestamp": None, "headers": message.headers}
             if place not in filling or filling[place].append(**record) is None:

@@ -8,25 +8,16 @@ that person's wait. So the time of an answer, and on average half of the pause b
 
 import argparse
 import asyncio
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
-from bench import backlog, machine
+from bench import backlog, machine, service
 from contracts.envelope import encode
-from contracts.topics import CATALOGUE, RECORDINGS
-from exactly_once import KafkaSettings
-from exactly_once.provision import provision
-from stack import LocalStack
+from contracts.topics import RECORDINGS
 from stack.ports import free_port
 
 MEDIAN_LIMIT_MS = 25.0
@@ -40,7 +31,7 @@ async def send(servers: str, rate: int, count: int, sent: dict[int, float]) -> N
         begun = time.monotonic()
         for number in range(count):
             await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()))
-            message = encode(backlog.event(number, 1, SCHOOLS), "bench")
+            message = encode(backlog.revision_of(number, 1, SCHOOLS), "bench")
             sent[number] = time.monotonic()
             await producer.send(RECORDINGS.name, message.value, key=message.key, headers=message.headers)
         await producer.flush()
@@ -74,26 +65,11 @@ async def until_ready(url: str) -> None:
 async def bench(rate: int, seconds: int) -> int:
     print(machine.describe())
     spun = machine.spin()
-    with tempfile.TemporaryDirectory() as home, LocalStack(Path(home), services=False) as stack:
-        key = Fernet.generate_key().decode()
-        settings = KafkaSettings(kafka_bootstrap_servers=stack.bootstrap_servers, dead_letter_key=SecretStr(key))
-        await provision(settings, CATALOGUE)
-        database = stack.postgres.create_service_database("reporting")
-        port = free_port()
-        environment = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
-            "REPORTING_DATABASE_URL": database.url,
-            "REPORTING_MIGRATION_DATABASE_URL": database.owner_url,
-            "REPORTING_DEAD_LETTER_KEY": key,
-            "REPORTING_HTTP_PORT": str(port),
-            "REPORTING_LOG_LEVEL": "warning",
-        }
-        subprocess.run([sys.executable, "-m", "reporting", "migrate"], env=environment, check=True)
+    async with service.prepared() as (stack, database):
         await backlog.produce(stack.bootstrap_servers, backlog.setting(SCHOOLS))
-        service = subprocess.Popen([sys.executable, "-m", "reporting", "serve"], env=environment)
-        try:
-            url = f"http://127.0.0.1:{port}"
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        with service.running("serve", stack, database, port):
             await until_ready(url)
             count = rate * seconds
             sent: dict[int, float] = {}
@@ -103,9 +79,6 @@ async def bench(rate: int, seconds: int) -> int:
                 send(stack.bootstrap_servers, rate, count, sent), read(url, count, sent, waits)
             )
             took = time.monotonic() - begun
-        finally:
-            service.terminate()
-            service.wait()
     milliseconds = sorted(wait * 1000 for wait in waits)
     median, p99 = statistics.median(milliseconds), milliseconds[int(len(milliseconds) * 0.99)]
     print(f"\nfreshness at {rate} events/s, {count:,} events, one reporting process with API and consumer")

@@ -3,7 +3,6 @@
 import platform
 import subprocess
 import time
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +12,6 @@ LIBRARIES = ("faststream", "aiokafka", "asyncpg", "pydantic", "fastapi")
 
 
 def describe() -> str:
-    """The machine and the versions, in a few lines."""
     model = next(
         (
             line.split(":", 1)[1].strip()
@@ -52,7 +50,7 @@ class Usage:
 
     def cpu(self) -> float:
         """CPU seconds so far; of a child that ended, those until it was last looked at."""
-        for process in self._all():
+        for process in (self._process, *self._process.children(recursive=True)):
             try:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
@@ -67,6 +65,3 @@ class Usage:
     def resident(self) -> float:
         """MiB of memory of the process itself."""
         return float(self._process.memory_info().rss) / 2**20
-
-    def _all(self) -> Iterable[psutil.Process]:
-        return [self._process, *self._process.children(recursive=True)]

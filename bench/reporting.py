@@ -8,43 +8,24 @@ spin. Exits 1 when the figures in the database are not those of a plain fold, or
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import date
 from itertools import islice
-from pathlib import Path
 
 import asyncpg
 import psutil
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
-from bench import backlog, machine
-from contracts.topics import CATALOGUE, RECORDINGS
-from exactly_once import KafkaSettings, Pool
-from exactly_once.provision import provision
+from bench import backlog, machine, service
+from contracts.topics import RECORDINGS
+from exactly_once import Pool
 from stack import LocalStack
 from stack.postgres import Database
 
 LIMIT = 45.0
 WANTED = 25.0
 LOOK_EVERY = 0.25
-
-
-def environment(stack: LocalStack, database: Database) -> dict[str, str]:
-    """What the service is started with: nothing is switched off or on for the bench."""
-    return {
-        **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
-        "REPORTING_DATABASE_URL": database.url,
-        "REPORTING_MIGRATION_DATABASE_URL": database.owner_url,
-        "REPORTING_DEAD_LETTER_KEY": Fernet.generate_key().decode(),
-        "REPORTING_HTTP_PORT": "0",
-        "REPORTING_LOG_LEVEL": "warning",
-    }
 
 
 async def applied(pool: Pool) -> int:
@@ -56,12 +37,11 @@ async def applied(pool: Pool) -> int:
 
 
 async def consume(stack: LocalStack, database: Database, events: int) -> list[float]:
-    """Runs the service until the backlog is applied; prints what it took, answers its memory over time (MiB)."""
+    """Runs the service until the backlog is applied; prints what it took, returns its memory over time (MiB)."""
     async with asyncpg.create_pool(database.url, min_size=1, max_size=1) as pool:
-        service = subprocess.Popen([sys.executable, "-m", "reporting", "worker"], env=environment(stack, database))
-        try:
+        with service.running("worker", stack, database) as worker:
             parts = {
-                "service": machine.Usage(service.pid),
+                "service": machine.Usage(worker.pid),
                 "PostgreSQL": machine.Usage(stack.postgres.pid),
                 "broker": machine.Usage(stack.kafka.pid),
             }
@@ -72,8 +52,8 @@ async def consume(stack: LocalStack, database: Database, events: int) -> list[fl
             begun = time.monotonic()
             memory: list[float] = []
             while (done := await applied(pool)) < events:
-                if service.poll() is not None:
-                    raise SystemExit(f"the service ended with {service.returncode}")
+                if worker.poll() is not None:
+                    raise SystemExit(f"the service ended with {worker.returncode}")
                 memory.append(parts["service"].resident())
                 for part in parts.values():
                     part.cpu()
@@ -81,9 +61,6 @@ async def consume(stack: LocalStack, database: Database, events: int) -> list[fl
             took = time.monotonic() - begun
             counted = done - first
             cost = {name: (part.since() - before[name]) / counted * 1e6 for name, part in parts.items()}
-        finally:
-            service.terminate()
-            service.wait()
     print(f"\nreporting consumer   {counted / took:>10,.0f} events/s over {counted:,} events, one process")
     for name, micros in cost.items():
         print(f"  {name:<18} {micros:>10.1f} µs CPU per event")
@@ -134,22 +111,17 @@ async def right(database: Database) -> bool:
         )
     finally:
         await connection.close()
-    found: dict[tuple[str, date], int] = {(row["group"], row["recorded_on"]): row["n"] for row in rows}
-    return found == dict(backlog.truth())
+    counted: dict[tuple[str, date], int] = {(row["group"], row["recorded_on"]): row["n"] for row in rows}
+    return counted == dict(backlog.truth())
 
 
 async def bench(events: int) -> int:
     print(machine.describe())
     spun = [machine.spin()]
-    with tempfile.TemporaryDirectory() as home, LocalStack(Path(home), services=False) as stack:
-        key = SecretStr(Fernet.generate_key().decode())
-        settings = KafkaSettings(kafka_bootstrap_servers=stack.bootstrap_servers, dead_letter_key=key)
-        await provision(settings, CATALOGUE)
-        database = stack.postgres.create_service_database("reporting")
-        subprocess.run([sys.executable, "-m", "reporting", "migrate"], env=environment(stack, database), check=True)
+    async with service.prepared() as (stack, database):
         print(f"writing the backlog: {events:,} events, {backlog.PERSONS:,} persons, {backlog.SCHOOLS} schools")
         await backlog.produce(stack.bootstrap_servers, backlog.setting())
-        await backlog.produce(stack.bootstrap_servers, islice(backlog.events(), events), "written")
+        await backlog.produce(stack.bootstrap_servers, islice(backlog.recordings(), events), "written")
         plain(stack.bootstrap_servers, events)
         spun.append(machine.spin())
         memory = await consume(stack, database, events)

@@ -46,7 +46,6 @@ class Campaign:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The campaign's time zone."""
         return ZoneInfo(self.facts["zone"])
 
     def at(self, day: date, hour: int, minute: int = 0) -> datetime:
@@ -55,7 +54,6 @@ class Campaign:
 
     @cached_property
     def schools(self) -> tuple[School, ...]:
-        """The 51 schools, all invented."""
         with (DATA / "schools.csv").open(newline="") as file:
             return tuple(
                 School(
@@ -74,7 +72,6 @@ class Campaign:
 
     @cached_property
     def published(self) -> Published:
-        """What the running system must answer."""
         data = _toml("published.toml")
         cut_off, outreach = data["cut_off"], data["outreach"]
         return Published(
@@ -137,35 +134,34 @@ class Campaign:
     @cached_property
     def sessions(self) -> list[dict[str, Any]]:
         """Sessions outside the schools: MPP weekends, special events, the office on Saturdays and on voting day."""
-        sessions: list[dict[str, Any]] = _toml("sessions.toml")["session"]
-        return sessions
+        return list(_toml("sessions.toml")["session"])
 
     @cached_property
     def devices(self) -> tuple[Device, ...]:
         """The counters: the office's, the MPP's, those of the sets, those for special events."""
         counters, office, mpp = self.facts["counters"], self.facts["office"], self.facts["mpp"]
-        found = [Device(f"office-{n:02}", "office", office) for n in range(1, counters["office"] + 1)]
-        found += [Device(f"mpp-{n:02}", "mpp", mpp) for n in range(1, counters["mpp"] + 1)]
-        found += [
+        devices = [Device(f"office-{n:02}", "office", office) for n in range(1, counters["office"] + 1)]
+        devices += [Device(f"mpp-{n:02}", "mpp", mpp) for n in range(1, counters["mpp"] + 1)]
+        devices += [
             Device(f"set-{number}-{letter}", "school_visit", f"Set {number}")
             for number in range(1, self.facts["sets"] + 1)
             for letter in "abcdefgh"[: counters["per_set"]]
         ]
-        found += [
+        devices += [
             Device(f"event-{n:02}", "special_event", "Acara khusus") for n in range(1, counters["special_event"] + 1)
         ]
-        found += [
+        devices += [
             Device(f"training-{n:02}", "office", office, foreign_key=True) for n in range(1, counters["training"] + 1)
         ]
-        return tuple(found)
+        return tuple(devices)
 
-    def open_counters(self, of: tuple[str, ...], day: date, number: int) -> tuple[str, ...]:
+    def open_counters(self, places: tuple[str, ...], day: date, number: int) -> tuple[str, ...]:
         """So many of the devices of these places or sets, in turn from day to day."""
-        names = [device.name for device in self.devices if device.name.startswith(tuple(f"{one}-" for one in of))]
+        prefixes = tuple(f"{place}-" for place in places)
+        names = [device.name for device in self.devices if device.name.startswith(prefixes)]
         first = day.toordinal() * number % len(names)
         return tuple((names + names)[first : first + min(number, len(names))])
 
 
 def load() -> Campaign:
-    """Reads `demo/data`."""
     return Campaign(facts=_toml("campaign.toml"), cases=_toml("cases.toml"))

@@ -40,9 +40,9 @@ class Cases:
         within, besides, late = (self._campaign.cases[name] for name in ("within", "besides", "late"))
         for case, make in (("married", self._people.married), ("birth_date_differs", self._people.mistaken)):
             for first in self._some(within[case], case):
-                self._set(replace(first, person=make(), case=case))
+                self.put(replace(first, person=make(), case=case))
         for first in self._some(within["sent_twice"], "sent_twice"):
-            self._set(replace(first, sent_twice=True, case="sent_twice"))
+            self.put(replace(first, sent_twice=True, case="sent_twice"))
         for first in self._some(within["duplicates"], "duplicates"):
             self._later(first, "duplicate", within_days=25)
         for first in self._some(within["out_of_order"], "out_of_order", self._early_at_a_counter):
@@ -56,15 +56,11 @@ class Cases:
         self._clocks(within["clock_reset"], within["clock_ahead"])
         for first in self._some(within["wrong_key"], "wrong_key", lambda s: s.kind == "office"):
             at = first.recorded_at - timedelta(minutes=20)
-            self._set(
+            self.put(
                 replace(self._seats.again(first, at, at + timedelta(seconds=30), "wrong_key"), device="training-01")
             )
         self._reattribute(within["reattributed"], within["reattributed_after"])
         self._beside(besides, late)
-
-    def add(self, submission: Submission) -> Submission:
-        """One more submission, of no other case."""
-        return self._set(submission)
 
     def _some(self, number: int, case: str, fits: Fits = lambda s: True) -> list[Submission]:
         chosen = [s for s in self._pool if fits(s) and s.group is not None][:number]
@@ -74,7 +70,8 @@ class Cases:
         self._pool = [s for s in self._pool if s.submission_id not in taken]
         return chosen
 
-    def _set(self, submission: Submission) -> Submission:
+    def put(self, submission: Submission) -> Submission:
+        """Adds a submission, or replaces the one of the same id."""
         self.submissions[submission.submission_id] = submission
         return submission
 
@@ -93,23 +90,23 @@ class Cases:
         day = first.recorded_at.date()
         last = min(day + timedelta(days=within_days), self._campaign.facts["voting_day"] - timedelta(days=1))
         sitting = self._elsewhere.counter(day + timedelta(days=1), last)
-        return self._set(self._seats.take(first.person, first.group, sitting, case))
+        return self.put(self._seats.take(first.person, first.group, sitting, case))
 
     def _earlier(self, first: Submission) -> None:
         """A recording of some days before, at a counter whose network was down: it arrives after the later one."""
         day = first.recorded_at.date()
         sitting = self._elsewhere.counter(day - timedelta(days=5), day - timedelta(days=1), "office")
         before = self._seats.take(first.person, first.group, sitting, "out_of_order")
-        self._set(replace(before, replayed_at=first.replayed_at + timedelta(days=self._random.randint(1, 3))))
+        self.put(replace(before, replayed_at=first.replayed_at + timedelta(days=self._random.randint(1, 3))))
 
     def _clocks(self, reset: int, ahead: int) -> None:
         """A clock that is wrong, noticed at once: held, and the person recorded again."""
         for number, first in enumerate(self._some(reset, "clock_reset", lambda s: s.kind == "office")):
             january = self._campaign.at(date(2024, 1, 1), 0, number + 1)
-            self._set(self._seats.again(first, january, first.recorded_at - timedelta(minutes=2), "clock_reset"))
+            self.put(self._seats.again(first, january, first.recorded_at - timedelta(minutes=2), "clock_reset"))
         for first in self._some(ahead, "clock_ahead", lambda s: s.kind == "mpp"):
             wrong = first.recorded_at + timedelta(hours=2)
-            self._set(self._seats.again(first, wrong, first.recorded_at - timedelta(minutes=2), "clock_ahead"))
+            self.put(self._seats.again(first, wrong, first.recorded_at - timedelta(minutes=2), "clock_ahead"))
 
     def _reattribute(self, before: int, after: int) -> None:
         """Walk-ins without a school whom the office finds in a class list."""
@@ -145,7 +142,7 @@ class Cases:
 
     def _beyond(self, person: Person, first: date, last: date, case: str) -> Submission:
         group = self._random.choice(self._campaign.schools).group
-        return self._set(self._seats.take(person, group, self._elsewhere.counter(first, last), case))
+        return self.put(self._seats.take(person, group, self._elsewhere.counter(first, last), case))
 
     def _correct(
         self, action: Action, submission: Submission, after: datetime, days: int, reason: str, group: str | None = None

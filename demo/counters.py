@@ -1,7 +1,6 @@
 """The counters of the drive: each a real one with its own folder, key and queue; they share one producer."""
 
 import shutil
-from base64 import urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,6 +10,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from counter import Counter, KafkaTransport, Recording
+from counter.device import unpadded
 from demo.addresses import Addresses
 from demo.errors import DemoError
 from demo.model import Device, Submission
@@ -29,13 +29,14 @@ class Counters:
         self._clones = 0
 
     async def close(self) -> None:
-        """Closes the queues and the producer."""
         for counter in self._open.values():
             counter.close()
         await self._transport.close()
 
     async def record(self, name: str, submissions: list[Submission]) -> None:
         """Stores a device's recordings, and closes the sessions that they belong to."""
+        if self._devices[name].foreign_key:
+            await self._forget_keys(name)
         counter = await self._counter(name)
         counter.record_many([_recording(submission) for submission in submissions])
         last: dict[str, Submission] = {s.session_id: s for s in submissions if s.session_id}
@@ -47,26 +48,24 @@ class Counters:
     async def send(self, name: str, *, twice: bool = False) -> None:
         """Sends what waits. `twice`: a copy of the laptop, restored from a backup, sends the very same again."""
         counter = await self._counter(name)
-        copy = self._clone(counter) if twice else None
-        for one in (counter, copy):
-            if one is None:
-                continue
-            summary = await one.send()
+        copies = [self._clone(counter)] if twice else []
+        for sender in (counter, *copies):
+            summary = await sender.send()
             if not summary.complete:
                 raise DemoError(f"the counter {name} could not send: {summary.error or summary.refused[:1]}")
-        if copy:
+        for copy in copies:
             copy.close()
 
     async def outcomes(self) -> dict[str, int]:
         """Reads the decisions back at every counter, and adds up what became of the submissions."""
-        found: dict[str, int] = defaultdict(int)
+        outcomes: dict[str, int] = defaultdict(int)
         for counter in self._open.values():
             await counter.refresh_decisions()
             status = counter.status()
             for outcome, number in status.outcomes.items():
-                found[outcome] += number
-            found["undecided"] += status.sent + status.stored_here
-        return dict(found)
+                outcomes[outcome] += number
+            outcomes["undecided"] += status.sent + status.stored_here
+        return dict(outcomes)
 
     async def _counter(self, name: str) -> Counter:
         device = self._devices[name]
@@ -88,18 +87,14 @@ class Counters:
         shutil.copytree(counter.home.folder, folder)
         return Counter.open(folder, transport=self._transport, http=self._http)
 
-    async def forget_keys(self, name: str) -> None:
+    async def _forget_keys(self, name: str) -> None:
         """The laptop comes back from the training server: it seals to a key that enrollment does not have."""
         counter = await self._counter(name)
         public = X25519PrivateKey.generate().public_key().public_bytes_raw()
-        key = {"kid": "training", "kty": "OKP", "crv": "X25519", "x": urlsafe_b64encode(public).rstrip(b"=").decode()}
+        key = {"kid": "training", "kty": "OKP", "crv": "X25519", "x": unpadded(public)}
         counter.home.keep_keyset({"keys": [key]})
         counter.close()
         self._open[name] = Counter.open(counter.home.folder, transport=self._transport, http=self._http)
-
-    def is_foreign(self, name: str) -> bool:
-        """Whether the device seals to another server's key."""
-        return self._devices[name].foreign_key
 
 
 def _recording(submission: Submission) -> Recording:

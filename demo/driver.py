@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from time import monotonic
 
 import httpx
 
@@ -62,10 +63,14 @@ class Driver:
         await self._counters.close()
         await self._http.aclose()
 
-    async def replay(self, tell: Tell = lambda _: None) -> dict[str, int]:
-        """Plays everything, and returns when reporting shows it: how many submissions came out how."""
+    async def replay(self, tell: Tell = lambda _: None, *, seconds_a_day: float = 0) -> dict[str, int]:
+        """Plays everything, no day in less than `seconds_a_day`, and returns when reporting shows it.
+
+        Returns how many submissions came out how.
+        """
         days, sent = self._days(), 0
         for day in sorted(days):
+            earliest = monotonic() + seconds_a_day
             for commands in days[day].together():
                 await asyncio.gather(*(command() for command in commands))
             await self.submit(days[day].submissions)
@@ -73,6 +78,7 @@ class Driver:
                 await self.office.correct(correction)
             sent += len(days[day].submissions)
             tell(Sent(day, sent, len(self._plan.submissions), await self._recorded(day)))
+            await asyncio.sleep(earliest - monotonic())
         outcomes = await self._counters.outcomes()
         await self.applied()
         return outcomes
@@ -100,8 +106,6 @@ class Driver:
         await eventually(complete, "reporting to have applied everything")
 
     async def _submit(self, name: str, submissions: list[Submission]) -> None:
-        if self._counters.is_foreign(name):
-            await self._counters.forget_keys(name)
         await self._counters.record(name, submissions)
         await self._counters.send(name, twice=any(submission.sent_twice for submission in submissions))
 

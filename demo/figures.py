@@ -39,7 +39,6 @@ class Difference:
 
 
 async def ask(office: Office, published: Published) -> Figures:
-    """Asks reporting for the figures of the cut-off."""
     then = await office.coverage(published.as_of, published.known_at)
     now = await office.coverage(published.as_of)
     if then is None or now is None:
@@ -59,21 +58,21 @@ def compare(figures: Figures, published: Published) -> list[Difference]:
     total, rows = figures.then["total"], figures.then["rows"]
     answered = {name: total[name] for name in ("target", "recorded", "remaining", "allocated", "unallocated")}
     answered["schools"] = figures.schools
-    found = [
+    differences = [
         Difference(name, answered[name], expected)
         for name, expected in published.figures.items()
         if answered[name] != expected
     ]
     if percent(total["coverage"]) != f"{published.coverage_percent:.1f} %":
-        found.append(Difference("coverage", percent(total["coverage"]), f"{published.coverage_percent:.1f} %"))
+        differences.append(Difference("coverage", percent(total["coverage"]), f"{published.coverage_percent:.1f} %"))
     sums: Counter[str] = Counter()
     for row in rows:
         sums["recorded"] += row["recorded"]
         sums["allocated"] += row["target"] or 0
-    found += [
+    differences += [
         Difference(f"{name} of all rows", summed, total[name]) for name, summed in sums.items() if summed != total[name]
     ]
-    return found
+    return differences
 
 
 def percent(coverage: float | None) -> str:

@@ -47,12 +47,12 @@ class Fold:
 
     def late(self, as_of: date, known_at: datetime) -> Counter[tuple[str, int]]:
         """Those who count as of that day now and did not then (+1), and the other way round (-1), by cause."""
-        found: Counter[tuple[str, int]] = Counter()
+        changes: Counter[tuple[str, int]] = Counter()
         for person in self._persons.values():
             then, now = self._counted(person, as_of, known_at), self._counted(person, as_of, None)
             if bool(then) != bool(now):
-                found[person.versions[-1].cause, 1 if now else -1] += 1
-        return found
+                changes[person.versions[-1].cause, 1 if now else -1] += 1
+        return changes
 
     def _order(self, step: Submission | Correction) -> tuple[date, int, datetime]:
         """Within a day submissions come first: the driver waits for their decisions before it corrects them."""
@@ -60,8 +60,7 @@ class Fold:
         return at.astimezone(self._campaign.zone).date(), int(isinstance(step, Correction)), at
 
     def _counted(self, person: _Person, as_of: date, known_at: datetime | None) -> Version | None:
-        known = [v for v in person.versions if known_at is None or v.known_at <= known_at]
-        last = known[-1] if known else None
+        last = next((v for v in reversed(person.versions) if known_at is None or v.known_at <= known_at), None)
         first: date = self._campaign.facts["drive_from"]
         return last if last and last.counts and first <= last.recorded_on <= as_of else None
 

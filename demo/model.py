@@ -23,7 +23,6 @@ class School:
 
     @property
     def group(self) -> str:
-        """Where its students count."""
         return f"npsn:{self.npsn}"
 
 
@@ -135,8 +134,6 @@ class Visit:
     """A planned visit as it took place (`day`, `sets`), with the commands that led there."""
 
     visit_id: str
-    kind: str
-    place: str
     groups: tuple[str, ...]
     day: date
     sets: tuple[str, ...]

@@ -41,25 +41,12 @@ class Office:
         )
 
     async def open(self, known_at: datetime, facts: dict[str, Any]) -> None:
-        """Opens the campaign."""
         names = ("name", "region_code", "zone", "opens_on", "voting_day", "kinds")
         await self._do("PUT", self._enrollment, known_at, {name: facts[name] for name in names} | {"clock": "replay"})
 
     async def list_schools(self, known_at: datetime, schools: tuple[School, ...]) -> None:
-        """Lists all schools with one command."""
-        rows = [
-            {
-                "npsn": school.npsn,
-                "name": school.name,
-                "school_kind": school.school_kind,
-                "ownership": school.ownership,
-                "kecamatan": school.kecamatan,
-                "latitude": school.latitude,
-                "longitude": school.longitude,
-                "invented": True,
-            }
-            for school in schools
-        ]
+        names = ("npsn", "name", "school_kind", "ownership", "kecamatan", "latitude", "longitude")
+        rows = [{name: getattr(school, name) for name in names} | {"invented": True} for school in schools]
         await self._do("POST", f"{self._enrollment}/schools:batch", known_at, {"schools": rows})
 
     async def state(self, statement: Statement) -> None:
@@ -69,28 +56,24 @@ class Office:
         await self._do("POST", f"{self._enrollment}/statements", statement.known_at, body)
 
     async def decide(self, target: Target) -> None:
-        """Takes a decision on a target."""
         names = ("scope", "value", "effective_from", "counting_from", "based_on", "split", "reason")
         body = {name: value for name in names if (value := getattr(target, name)) is not None}
         await self._do("POST", f"{self._enrollment}/targets", target.known_at, body)
 
     async def put_set(self, known_at: datetime, number: int) -> None:
-        """Brings a recording set into service."""
         await self._do("PUT", f"{self._scheduling}/sets/set-{number}", known_at, {"label": f"Set perekaman {number}"})
 
     async def plan(self, step: VisitStep) -> None:
-        """Schedules, moves, cancels or completes a visit."""
-        one = f"{self._scheduling}/visits/{step.visit_id}"
+        visit = f"{self._scheduling}/visits/{step.visit_id}"
         method, url = {
             "schedule": ("POST", f"{self._scheduling}/visits"),
-            "reschedule": ("PATCH", one),
-            "cancel": ("POST", f"{one}/cancel"),
-            "complete": ("POST", f"{one}/complete"),
+            "reschedule": ("PATCH", visit),
+            "cancel": ("POST", f"{visit}/cancel"),
+            "complete": ("POST", f"{visit}/complete"),
         }[step.action]
         await self._do(method, url, step.known_at, step.body)
 
     async def correct(self, correction: Correction) -> None:
-        """Voids, restores or re-attributes the recording of a submission."""
         decided = await self.decided(correction.submission_id)
         body: dict[str, Any] = {"reason": correction.reason}
         body |= {"group": correction.group} if correction.group else {"submission_id": correction.submission_id}
@@ -100,32 +83,31 @@ class Office:
     async def decided(self, submission_id: str) -> dict[str, Any]:
         """What became of a submission; waits until it is decided."""
         url = f"{self._enrollment}/submissions/{submission_id}"
-        return await eventually(lambda: self._found(url), "the decision on a submission")
+        return await eventually(lambda: self._get(url), "the decision on a submission")
 
     async def coverage(self, as_of: date, known_at: datetime | None = None) -> dict[str, Any] | None:
         """Reporting's answer by group; None while it does not know the campaign."""
-        return await self._found(f"{self._reporting}/coverage", _asked(as_of, known_at) | {"by": "group"})
+        return await self._get(f"{self._reporting}/coverage", _asked(as_of, known_at) | {"by": "group"})
 
     async def domiciled(self, as_of: date, known_at: datetime | None = None) -> dict[str, int]:
         """Who is domiciled in the campaign's region, elsewhere, nobody knows where."""
         asked = _asked(as_of, known_at) | {"by": "domicile"}
-        found: dict[str, int] = (await self._found(f"{self._reporting}/coverage", asked) or {})["domiciled"]
-        return found
+        domiciled: dict[str, int] = (await self._get(f"{self._reporting}/coverage", asked) or {})["domiciled"]
+        return domiciled
 
     async def late(self, as_of: date, known_at: datetime) -> dict[str, Any]:
         """What arrived after `known_at` about the days until `as_of`."""
-        return await self._found(f"{self._reporting}/late", _asked(as_of, known_at)) or {}
+        return await self._get(f"{self._reporting}/late", _asked(as_of, known_at)) or {}
 
     async def schools(self) -> dict[str, Any]:
-        """The schools as reporting knows them."""
-        return await self._found(f"{self._reporting}/schools") or {}
+        return await self._get(f"{self._reporting}/schools") or {}
 
     async def _do(self, method: str, url: str, known_at: datetime, body: dict[str, Any]) -> None:
-        said = {name: value.isoformat() if isinstance(value, date) else value for name, value in body.items()}
-        said["known_at"] = known_at.isoformat()
+        content = {name: value.isoformat() if isinstance(value, date) else value for name, value in body.items()}
+        content["known_at"] = known_at.isoformat()
 
         async def attempt() -> httpx.Response | None:
-            answer = await self._request(method, url, json=said)
+            answer = await self._request(method, url, json=content)
             on_its_way = answer.is_client_error and _problem(answer).get("reason") in ON_ITS_WAY
             return None if on_its_way else answer
 
@@ -133,14 +115,14 @@ class Office:
         if not answer.is_success:
             raise DemoError(f"{method} {url} was answered {answer.status_code}: {_told(answer)}")
 
-    async def _found(self, url: str, asked: dict[str, str] | None = None) -> dict[str, Any] | None:
+    async def _get(self, url: str, asked: dict[str, str] | None = None) -> dict[str, Any] | None:
         answer = await self._request("GET", url, params=asked)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if not answer.is_success:
             raise DemoError(f"GET {url} was answered {answer.status_code}: {_told(answer)}")
-        found: dict[str, Any] = answer.json()
-        return found
+        content: dict[str, Any] = answer.json()
+        return content
 
     async def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
@@ -163,5 +145,5 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
 
 def _told(answer: httpx.Response) -> str:
     problem = _problem(answer)
-    said = [str(problem[name]) for name in ("title", "detail", "reason", "errors") if problem.get(name)]
-    return " - ".join(said) or "without a reason"
+    reasons = [str(problem[name]) for name in ("title", "detail", "reason", "errors") if problem.get(name)]
+    return " - ".join(reasons) or "without a reason"

@@ -32,7 +32,6 @@ def weekdays(first: date, last: date) -> list[date]:
 
 
 def sets(numbers: Iterable[int]) -> tuple[str, ...]:
-    """Ids of recording sets."""
     return tuple(f"set-{number}" for number in numbers)
 
 
@@ -60,7 +59,6 @@ class Outreach:
         return planned
 
     def single(self, school: School, day: date, recorded: int) -> Planned:
-        """One school on one day."""
         return Planned(self._visit(school, day, self._free(day, 1), SLOTS[0], recorded), recorded)
 
     def session(self, session: dict[str, object], day: date) -> Visit:
@@ -72,8 +70,7 @@ class Outreach:
         starts, ends = self._campaign.at(day, 8), self._campaign.at(day, 14)
         visit_id = uuid7(self._entered(day), self._random)
         sitting = Sitting(kind, place, starts, ends, devices, session_id=uuid7(starts, self._random))
-        schedule = self._schedule(visit_id, kind, place, (), day, team, sitting, session["expected"])
-        return Visit(visit_id, kind, place, (), day, team, sitting, (schedule,))
+        return self._scheduled(visit_id, (), day, team, sitting, session["expected"])
 
     def disturb(self, planned: list[Planned]) -> list[Planned]:
         """Some visits were first planned for another day: exams, internships."""
@@ -136,34 +133,30 @@ class Outreach:
         visit_id = uuid7(self._entered(day), self._random)
         # A school booked for 100 brings 80; SMK students on internship bring far fewer.
         turnout = 0.8 if school.school_kind == "SMA" else 0.58
-        schedule = self._schedule(
-            visit_id, "school_visit", school.name, (school.group,), day, team, sitting, round(recorded / turnout)
-        )
-        return Visit(visit_id, "school_visit", school.name, (school.group,), day, team, sitting, (schedule,))
+        return self._scheduled(visit_id, (school.group,), day, team, sitting, round(recorded / turnout))
 
-    def _schedule(
+    def _scheduled(
         self,
         visit_id: str,
-        kind: str,
-        place: str,
         groups: tuple[str, ...],
         day: date,
         team: tuple[str, ...],
         sitting: Sitting,
         expected: object,
-    ) -> VisitStep:
+    ) -> Visit:
         body: dict[str, object] = {
             "visit_id": visit_id,
-            "kind": kind,
+            "kind": sitting.kind,
             "groups": list(groups),
-            "place": place,
+            "place": sitting.place,
             "day": day.isoformat(),
             "starts_at": sitting.starts_at.isoformat(),
             "ends_at": sitting.ends_at.isoformat(),
             "sets": list(team),
             "expected": expected,
         }
-        return VisitStep(self._entered(day), "schedule", visit_id, body)
+        schedule = VisitStep(self._entered(day), "schedule", visit_id, body)
+        return Visit(visit_id, groups, day, team, sitting, (schedule,))
 
     def _moved(self, visit: Visit) -> Visit:
         """As planned for a day on which the team was free, and moved two days before it."""

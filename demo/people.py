@@ -43,7 +43,6 @@ class People:
         return Person(person.nik, person.birth_date - timedelta(days=10), domicile=person.domicile)
 
     def born(self, day: date, *, married: bool = False) -> Person:
-        """A person of that birth date."""
         woman = self._random.random() < 0.5
         digits = f"{day.day + (40 if woman else 0):02}{day:%m%y}"
         self._serials[digits] += 1

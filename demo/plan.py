@@ -28,7 +28,6 @@ def build(campaign: Campaign | None = None) -> Plan:
 
 
 def without(plan: Plan, submission_id: str) -> Plan:
-    """The plan in which one submission was never made."""
     return replace(plan, submissions=tuple(s for s in plan.submissions if s.submission_id != submission_id))
 
 
@@ -51,27 +50,27 @@ class _Planner:
         total_after: int = self._cases["after_the_cut_off"]["persons"]
         outside_after = quotas.shared(total_after // 8, outside)
         after = quotas.after_the_cut_off(self._random, total_after - sum(outside_after.values()), recorded)
-        found = sittings.plan(self._campaign, self._random, before, after, late)
-        elsewhere = Elsewhere(self._campaign, self._seats, found, self._random)
+        planned = sittings.plan(self._campaign, self._random, before, after, late)
+        elsewhere = Elsewhere(self._campaign, self._seats, planned, self._random)
 
         days = (self._facts["drive_from"], self._cut_off)
         days_after = (self._cut_off + timedelta(days=1), self._facts["voting_day"])
-        base = self._at_schools(found, self._cut_off, last=True)
+        base = self._at_schools(planned, self._cut_off, last=True)
         base += self._elsewhere(elsewhere, _left({s.group: n for s, n in before.items()} | outside, base), days)
-        rest = self._at_schools(found, self._cut_off, last=False)
+        rest = self._at_schools(planned, self._cut_off, last=False)
         rest += self._elsewhere(
             elsewhere, _left({s.group: n for s, n in after.items()} | outside_after, rest), days_after
         )
 
         cases = Cases(self._campaign, self._random, self._people, self._seats, elsewhere, base)
         cases.lay()
-        for submission in [*rest, *self._no_network(found, elsewhere, late), *self._before_the_drive(elsewhere)]:
-            cases.add(submission)
+        for submission in [*rest, *self._no_network(planned, elsewhere, late), *self._before_the_drive(elsewhere)]:
+            cases.put(submission)
         return Plan(
             devices=self._campaign.devices,
             statements=self._campaign.statements,
             targets=self._campaign.targets,
-            visits=tuple(found.visits),
+            visits=tuple(planned.visits),
             submissions=tuple(sorted(cases.submissions.values(), key=lambda s: (s.replayed_at, s.submission_id))),
             corrections=tuple(sorted(cases.corrections, key=lambda c: c.known_at)),
         )
@@ -83,12 +82,12 @@ class _Planner:
         share: int = late["no_network"] * 2 // 5
         return {first: share, second: late["no_network"] - share + late["earlier_recording"]}
 
-    def _at_schools(self, found: Sittings, cut_off: date, *, last: bool) -> list[Submission]:
+    def _at_schools(self, planned: Sittings, cut_off: date, *, last: bool) -> list[Submission]:
         """Those recorded at visits until the cut-off (`last`), or after it."""
         return [
             self._seats.take(self._people.voter(), school.group, sitting)
             for school in self._campaign.schools
-            for sitting, number in found.at_school.get(school.npsn, [])
+            for sitting, number in planned.at_school.get(school.npsn, [])
             if (sitting.starts_at.date() <= cut_off) is last
             for _ in range(number)
         ]
@@ -105,10 +104,10 @@ class _Planner:
             for _ in range(number)
         ]
 
-    def _no_network(self, found: Sittings, elsewhere: Elsewhere, late: dict[str, int]) -> list[Submission]:
+    def _no_network(self, planned: Sittings, elsewhere: Elsewhere, late: dict[str, int]) -> list[Submission]:
         """Recorded by the cut-off, known after it. Some came to the MPP on the 9th, because nobody could confirm it."""
         taken = [
-            self._seats.take(self._people.voter(), f"npsn:{npsn}", found.no_network[npsn], "no_network")
+            self._seats.take(self._people.voter(), f"npsn:{npsn}", planned.no_network[npsn], "no_network")
             for npsn, number in late.items()
             for _ in range(number)
         ]

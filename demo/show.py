@@ -1,12 +1,14 @@
 """What people see: progress, the figures of the cut-off, the schools, the late ones, the addresses."""
 
+import os
+import webbrowser
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any, Final
 
 from rich import box
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -18,6 +20,7 @@ from demo.campaign import Campaign
 from demo.driver import Sent
 from demo.figures import Difference, Figures, percent
 from demo.model import Plan
+from demo.trickle import EVERY
 
 CAUSES: Final = {
     "recorded": "terekam, terkirim belakangan / recorded, sent later",
@@ -40,8 +43,8 @@ WIDE: Final = 156  # columns for two tables of schools side by side
 class Progress:
     """A bar on a terminal, a line for each week elsewhere. Call it with how far the replay is."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        self._console, self._total = console, total
+    def __init__(self, console: Console, total: int, browser: "Browser | None" = None) -> None:
+        self._console, self._total, self._browser = console, total, browser
         self._began, self._week = monotonic(), -1
         self._bar = Bar(
             TextColumn("[bold]{task.fields[day]}"),
@@ -57,10 +60,12 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def __call__(self, sent: Sent) -> None:
+        if self._browser and sent.recorded:
+            self._browser.open()
         rate = number(round(sent.sent / max(monotonic() - self._began, 0.001)))
         recorded = number(sent.recorded)
         self._bar.update(self._task, completed=sent.sent, day=f"{sent.day:%d %b %Y}", rate=rate, recorded=recorded)
@@ -69,6 +74,41 @@ class Progress:
             self._week = week
             done = f"{number(sent.sent)} of {number(sent.total)}"
             self._console.print(f"{sent.day}  {done} submissions, recorded {recorded}", highlight=False)
+
+
+class Browser:
+    """Opens the campaign's page, once, where somebody sits before a desktop."""
+
+    def __init__(self, console: Console, where: Addresses, campaign: Campaign) -> None:
+        desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        self._wanted = bool(desktop and console.is_terminal)
+        self._address = _page(where, campaign)
+
+    def open(self) -> None:
+        if self._wanted:
+            self._wanted = False
+            webbrowser.open(self._address)
+
+
+def page(console: Console, where: Addresses, campaign: Campaign) -> None:
+    """The page's address, before the replay: it moves while that runs."""
+    console.print(f"\nHalaman / page  [bold]{_page(where, campaign)}[/]", soft_wrap=True, highlight=False)
+    console.print("[dim]bergerak selama peragaan / moves while the replay runs[/]\n")
+
+
+def trouble(console: Console, line: str) -> None:
+    """That a part of the stack has ended, or was started again."""
+    console.print(f"[bold red]{escape(line)}[/]", soft_wrap=True, highlight=False)
+    if " ended " in line:
+        console.print("[red]Nyalakan lagi dengan / start it again with: make up[/]")
+
+
+def staying(console: Console, *, ours: bool) -> None:
+    """What goes on, and how it ends."""
+    ends = "menghentikan semuanya / stops everything" if ours else "mengakhiri ini / ends this; the stack stays up"
+    console.print(
+        f"[dim]Satu orang lagi tiap {EVERY:.0f} detik / one more person every {EVERY:.0f} s. Ctrl-C {ends}.[/]"
+    )
 
 
 def number(value: int | None) -> str:
@@ -80,43 +120,42 @@ def replayed(console: Console, outcomes: dict[str, int], plan: Plan, seconds: fl
     """What became of the submissions, as the counters read it back."""
     parts = [f"{number(n)} {OUTCOMES.get(name, name)}" for name, n in outcomes.items() if n]
     console.print(
-        f"\n[dim]{number(len(plan.submissions))} kiriman dari {len(plan.devices)} loket dalam {seconds:.0f} s"
-        f" / submissions of {len(plan.devices)} counters:[/] {' · '.join(parts)}"
+        f"\n[dim]{number(len(plan.submissions))} kiriman dari {len(plan.devices)} loket diputar dalam {seconds:.0f} s"
+        f" / submissions of {len(plan.devices)} counters, replayed in {seconds:.0f} s:[/] {' · '.join(parts)}"
     )
 
 
-def figures(console: Console, campaign: Campaign, found: Figures, differences: list[Difference]) -> None:
+def figures(console: Console, campaign: Campaign, answers: Figures, differences: list[Difference]) -> None:
     """The figures of the cut-off, and whether they are as published."""
     published = campaign.published
     head = Text.assemble(
         ("JEMPUT BOLA  ", "bold magenta"),
         (campaign.facts["name"], "bold"),
-        f"\nPer {published.as_of:%d %b %Y} / as of the cut-off · {found.schools} SMA & SMK",
+        f"\nPer {published.as_of:%d %b %Y} / as of the cut-off · {answers.schools} SMA & SMK",
     )
     console.print()
-    console.print(Panel(Group(head, _headline(campaign, found)), box=box.ROUNDED, expand=False))
-    gap = found.then["total"]["unallocated"]
+    console.print(Panel(Group(head, _headline(campaign, answers)), box=box.ROUNDED, expand=False))
+    gap = answers.then["total"]["unallocated"]
     console.print(
         f"[bold]{number(gap)}[/] tidak dijelaskan oleh sumber mana pun, maka tidak dibagi"
         " / explained by no source, so shown and never spread.\n"
         "[dim]Pembagian ke sekolah, nama dan NPSN adalah simulasi"
         " / the split over the schools, their names and NPSN are simulated.[/]\n"
     )
-    _schools(console, found)
-    _late(console, found)
+    _schools(console, answers)
+    _late(console, answers)
     if differences:
         console.print("[bold red]Berbeda dari yang dipublikasikan / different from what was published:[/]")
-        for one in differences:
-            console.print(f"  [red]{one.name}[/]: answered {one.answered}, expected {one.expected}")
+        for figure in differences:
+            console.print(f"  [red]{figure.name}[/]: answered {figure.answered}, expected {figure.expected}")
     else:
         console.print("[bold green]✓ Semua angka terbit terpenuhi / every published figure is met.[/]")
 
 
 def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
-    """Where to look next."""
     day = campaign.published.as_of
     lines = {
-        "Halaman / page": f"{where.reporting}/",
+        "Halaman / page": _page(where, campaign),
         "  per cut off": f"{where.reporting}/campaigns/{campaign.facts['slug']}?as_of={day}&known_at={day}T23:59:59",
         "Cakupan / coverage": f"{where.reporting}/v1/campaigns/{campaign.facts['slug']}/coverage?as_of={day}",
         "API reporting": f"{where.reporting}/openapi.json",
@@ -131,9 +170,13 @@ def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
         console.print(f"[dim]{name:<20}[/] [bold]{address}[/]", soft_wrap=True, highlight=False)
 
 
-def _headline(campaign: Campaign, found: Figures) -> Table:
+def _page(where: Addresses, campaign: Campaign) -> str:
+    return f"{where.reporting}/campaigns/{campaign.facts['slug']}"
+
+
+def _headline(campaign: Campaign, answers: Figures) -> Table:
     published = campaign.published.figures
-    then, now = found.then, found.now
+    then, now = answers.then, answers.now
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     table.add_column("hari itu\nknown then", justify="right", style="bold")
@@ -152,25 +195,25 @@ def _headline(campaign: Campaign, found: Figures) -> Table:
         if name == "recorded":
             told += f" ({campaign.published.coverage_percent:.1f} %)"
         table.add_row(label, *cells, told, style="green" if name == "recorded" else None)
-    cells = [number(one["in_region"]) for one in found.domiciled]
+    cells = [number(persons["in_region"]) for persons in answers.domiciled]
     table.add_section()
     table.add_row("… tinggal di kota / living in the city", *cells, "–", style="dim")
     return table
 
 
-def _schools(console: Console, found: Figures) -> None:
+def _schools(console: Console, answers: Figures) -> None:
     """Every group with a target or a recording, by kecamatan; the last line is the sum of all."""
-    now = {row["group"]: row["recorded"] for row in found.now["rows"]}
+    now = {row["group"]: row["recorded"] for row in answers.now["rows"]}
     by_place: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(
-        found.then["rows"], key=lambda row: (row["target"] is None, str(row.get("name") or row["group"]))
+        answers.then["rows"], key=lambda row: (row["target"] is None, str(row.get("name") or row["group"]))
     ):
-        by_place.setdefault(found.kecamatan.get(row["group"], ELSEWHERE), []).append(row)
+        by_place.setdefault(answers.kecamatan.get(row["group"], ELSEWHERE), []).append(row)
     lines: list[list[Text]] = []
-    for place, rows in sorted(by_place.items(), key=lambda one: (one[0] == ELSEWHERE, one[0])):
+    for place, rows in sorted(by_place.items(), key=lambda item: (item[0] == ELSEWHERE, item[0])):
         lines.append(_sum(place, rows, now))
         lines += [_line(row, now.get(row["group"], 0)) for row in rows]
-    lines.append(_sum("Jumlah / sum", found.then["rows"], now, "bold magenta"))
+    lines.append(_sum("Jumlah / sum", answers.then["rows"], now, "bold magenta"))
     columns = 2 if console.width >= WIDE else 1
     height = -(-len(lines) // columns)
     lines += [[Text()] * 5] * (columns * height - len(lines))
@@ -200,7 +243,7 @@ def _line(row: dict[str, Any], now: int) -> list[Text]:
 def _sum(name: str, rows: list[dict[str, Any]], now: dict[str, int], style: str = "bold cyan") -> list[Text]:
     target, recorded = sum(row["target"] or 0 for row in rows), sum(row["recorded"] for row in rows)
     numbers = (target or None, recorded, sum(now.get(row["group"], 0) for row in rows))
-    return [Text(name, style=style), *(Text(number(one), style=style) for one in numbers), Text()]
+    return [Text(name, style=style), *(Text(number(value), style=style) for value in numbers), Text()]
 
 
 def _bar(coverage: float | None) -> Text:
@@ -211,16 +254,16 @@ def _bar(coverage: float | None) -> Text:
     return Text.assemble(("━" * full, colour), ("━" * (8 - full), "grey30"), f" {percent(coverage):>7}")
 
 
-def _late(console: Console, found: Figures) -> None:
+def _late(console: Console, answers: Figures) -> None:
     """Why the figures of that day are others now."""
     signs = {"added": "+", "removed": "−", "moved": "±"}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     table.title = "Terlambat masuk / late: changed since"
     table.add_column("orang / persons", justify="right", style="bold yellow")
     table.add_column("sebab / cause")
-    for row in found.late["causes"]:
+    for row in answers.late["causes"]:
         table.add_row(f"{signs[row['change']]}{row['persons']}", CAUSES.get(row["cause"], str(row["cause"])))
-    difference = found.now["total"]["recorded"] - found.then["total"]["recorded"]
+    difference = answers.now["total"]["recorded"] - answers.then["total"]["recorded"]
     table.add_section()
     table.add_row(f"{difference:+}", "seluruhnya / in all", style="bold")
     console.print(table)

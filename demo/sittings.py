@@ -27,10 +27,6 @@ class Sittings:
     no_network: dict[str, Sitting] = field(default_factory=dict)
     sessions: dict[str, list[Sitting]] = field(default_factory=dict)
 
-    def quota(self, school: School) -> int:
-        """How many of a school's students are recorded at its visits."""
-        return sum(number for _, number in self.at_school.get(school.npsn, []))
-
 
 def plan(
     campaign: Campaign,
@@ -54,19 +50,19 @@ def plan(
         outreach.round(second, weekdays(*SECOND_ROUND)),
         outreach.round(third, weekdays(*THIRD_ROUND)),
     ]
-    found = Sittings(no_network={npsn: planned.visit.sitting for npsn, planned in alone.items()})
+    sittings = Sittings(no_network={npsn: planned.visit.sitting for npsn, planned in alone.items()})
     for planned in (planned for round_ in rounds for planned in round_):
         school = schools[planned.visit.groups[0].removeprefix("npsn:")]
-        found.at_school.setdefault(school.npsn, []).append((planned.visit.sitting, planned.recorded))
-        found.visits.append(outreach.completed(planned.visit, planned.recorded, school))
-    found.visits += [outreach.completed(p.visit, p.recorded, schools[npsn]) for npsn, p in alone.items()]
-    found.visits.append(outreach.cancelled(schools[npsn], day, expected))
+        sittings.at_school.setdefault(school.npsn, []).append((planned.visit.sitting, planned.recorded))
+        sittings.visits.append(outreach.completed(planned.visit, planned.recorded, school))
+    sittings.visits += [outreach.completed(p.visit, p.recorded, schools[npsn]) for npsn, p in alone.items()]
+    sittings.visits.append(outreach.cancelled(schools[npsn], day, expected))
     for session in campaign.sessions:
         for on in session["days"]:
             visit = outreach.session(session, on)
-            found.visits.append(outreach.completed(visit, 0, None))
-            found.sessions.setdefault(session["kind"], []).append(visit.sitting)
-    return found
+            sittings.visits.append(outreach.completed(visit, 0, None))
+            sittings.sessions.setdefault(session["kind"], []).append(visit.sitting)
+    return sittings
 
 
 class Elsewhere:
@@ -94,5 +90,4 @@ class Elsewhere:
         return self._seats.counter(kind or self._random.choice(("office", "mpp")), self._random.choice(days))
 
     def session(self, kind: str, day: date) -> Sitting:
-        """That day's session of that kind."""
         return next(s for s in self._sittings.sessions[kind] if s.starts_at.date() == day)

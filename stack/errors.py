@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOM_NEEDED = (
-    400 * 1024 * 1024
-)  # a fresh PostgreSQL and Kafka take 120 MiB; below this they fail in the middle of a write
+# A fresh PostgreSQL and Kafka take 120 MiB; below this they fail in the middle of a write.
+ROOM_NEEDED = 400 << 20
 
 
 class StackError(Exception):
@@ -25,7 +24,7 @@ class Cancelled(StackError):
 def disk_full(place: Path) -> StackError:
     """The same line wherever a full disk shows itself first."""
     return StackError(
-        f"The disk of {place} is full ({_mebibytes_free(place)} MiB free, {ROOM_NEEDED >> 20} wanted): "
+        f"The disk of {place} is full ({shutil.disk_usage(place).free >> 20} MiB free, {ROOM_NEEDED >> 20} wanted): "
         "free some space, or set JB_HOME (data) or JB_CACHE (downloads) to a folder on another disk."
     )
 
@@ -50,7 +49,3 @@ def explained(place: Path) -> Iterator[None]:
                 "or set JB_HOME (data) or JB_CACHE (downloads) to another one."
             ) from e
         raise
-
-
-def _mebibytes_free(place: Path) -> int:
-    return shutil.disk_usage(place).free >> 20

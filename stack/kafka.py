@@ -6,13 +6,12 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 from stack import jvm
 from stack.errors import explained
 from stack.home import default_cache
 from stack.ports import HOST, check_free, free_port, listens, port_for
-from stack.processes import Child, Processes, stop
+from stack.processes import Processes, Server
 from stack.progress import Report, silent
 
 PORT_VARIABLE = "JB_KAFKA_PORT"
@@ -36,8 +35,10 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-class Kafka:
-    """One broker with its data in `home/kafka`. Its port stays the same through `stop`, `kill` and `start`."""
+class Kafka(Server):
+    """One broker with its data in `home/kafka`."""
+
+    name, grace = "Kafka", 60
 
     def __init__(
         self,
@@ -60,77 +61,36 @@ class Kafka:
         self._program = program
         self._processes = processes or Processes(self.home)
         self._report = report
-        self.child: Child | None = None
 
     @property
     def bootstrap_servers(self) -> str:
         return f"{HOST}:{self.port}"
 
-    @property
-    def alive(self) -> bool:
-        return self.child is not None and self.child.alive
-
-    @property
-    def pid(self) -> int:
-        return self._running().pid
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def start(self) -> None:
-        """Return when clients are served. The first start of a folder formats it."""
         if self.alive:
             return
-        if self._program is None:
-            self._program = jvm.prepared(self._cache, self._report, self._processes, _rehearse)
+        program = self._prepared()
         check_free(self.port, "Kafka", PORT_VARIABLE)
         config = self._configure()
-        if not self._data.exists():
-            self._format(self._program)
-        command = self._program.command("kafka.Kafka", config)
-        child = self._processes.spawn("kafka", command, cwd=self.folder, env=_environment())
-        self.child = child
+        if not self.data.exists():
+            self._format(program)
+        command = program.command("kafka.Kafka", config)
+        self.child = self._processes.spawn("kafka", command, cwd=self.folder, env=_environment())
         # The port opens when the broker is let into its cluster, and it serves at once.
-        self._processes.wait_until(lambda: listens(self.port), child, "starting")
-
-    def stop(self) -> None:
-        """Let it end in order."""
-        if self.child:
-            stop([self.child], grace=60)
-
-    def kill(self) -> None:
-        """As a power cut for this one process."""
-        self._running().kill()
-
-    def freeze(self) -> None:
-        """Still there, still connected, silent."""
-        self._running().freeze()
-
-    def thaw(self) -> None:
-        self._running().thaw()
+        self._processes.wait_until(lambda: listens(self.port), self.child, "starting")
 
     def tool(self, main_class: str, *arguments: str) -> str:
         """Run one of Kafka's own command line tools (`org.apache.kafka.tools.…`) and return what it printed."""
-        if self._program is None:
-            self._program = jvm.prepared(self._cache, self._report, self._processes, _rehearse)
-        command = self._program.command(main_class, *arguments)
+        command = self._prepared().command(main_class, *arguments)
         child = self._processes.spawn("kafka-tool", command, cwd=self.folder, env=_environment())
         if child.wait(120) != 0:
             raise child.failure(f"running {main_class}")
-        return child.said()
+        return child.output()
 
-    @property
-    def _data(self) -> Path:
-        return self.folder / "data"
-
-    def _running(self) -> Child:
-        if self.child is None:
-            raise RuntimeError("Kafka was not started")
-        return self.child
+    def _prepared(self) -> jvm.Jvm:
+        if self._program is None:
+            self._program = jvm.prepared(self._cache, self._report, self._processes, _rehearse)
+        return self._program
 
     def _configure(self, data: Path | None = None, name: str = "server.properties") -> Path:
         nodes = {"BROKER": self.port, "CONTROLLER": self._controller_port}
@@ -143,7 +103,7 @@ class Kafka:
             "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "BROKER",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": str(data or self._data),
+            "log.dirs": str(data or self.data),
             **self._settings,
         }
         with explained(self.home):
@@ -161,7 +121,7 @@ class Kafka:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = program.command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", config)
         self._processes.run("kafka-format", command, "formatting its storage", cwd=self.folder, env=_environment())
-        half_made.replace(self._data)
+        half_made.replace(self.data)
 
 
 def _environment() -> dict[str, str]:

@@ -87,11 +87,6 @@ class LocalStack:
             merged.update(self._environment(service))
         return merged
 
-    @property
-    def summary(self) -> str:
-        """How long each step took."""
-        return self.report.summary()
-
     def token(self, role: str, *, seconds: int = 10 * 365 * issuer.DAY, **claims: Any) -> str:
         """A bearer token of the local user of a role; it lives as long as the stack, and then some."""
         return token(self.home, self.issuer, role, seconds=seconds, **claims)
@@ -138,6 +133,10 @@ class LocalStack:
             self._processes.stop_all()
             self._open.close()
 
+    def call_off(self) -> None:
+        """Let nothing new start: it is about to be stopped."""
+        self._processes.cancelled.set()
+
     def start_service(self, name: str) -> None:
         """Start a service again, after `stop_service` or its own end; return when it is ready."""
         self._serve(next(s for s in self.services if s.name == name))
@@ -175,7 +174,7 @@ class LocalStack:
         child = self._processes.spawn("issuer", command, cwd=self.home.path, env=env)
         self.children["issuer"] = child
         ready = _Ready(f"{self.issuer}/.well-known/openid-configuration")
-        self._processes.wait_until(ready, child, "getting ready", hint=ready.last_answer)
+        self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
 
     def _prepare(self, service: Service) -> None:
         with timed(f"{service.name} {'+'.join(service.prepare)}", self.report):
@@ -191,7 +190,7 @@ class LocalStack:
             self.children[service.name] = child
             self.urls[service.name] = url = f"http://{HOST}:{port}"
             ready = _Ready(f"{url}/health/ready")
-            self._processes.wait_until(ready, child, "getting ready", hint=ready.last_answer)
+            self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
 
     def _surroundings(self, service: Service) -> _Surroundings:
         # In the state folder, so that no settings file of wherever somebody stands is read.
@@ -233,20 +232,17 @@ class _Ready:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._answer = ""
+        self.answer = ""  # what it said instead
 
     def __call__(self) -> bool:
         try:
             with urllib.request.urlopen(self._url, timeout=5) as answer:  # noqa: S310  ours, on 127.0.0.1
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as e:
-            self._answer = f"HTTP {e.code} {e.read(300).decode(errors='replace')}"
+            self.answer = f"HTTP {e.code} {e.read(300).decode(errors='replace')}"
         except OSError:  # not yet listening
             pass
         return False
-
-    def last_answer(self) -> str:
-        return self._answer
 
 
 @contextmanager
@@ -259,12 +255,8 @@ def interruptible() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {which: signal.signal(which, interrupt) for which in (signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with _handled(interrupt, signal.SIGTERM, signal.SIGHUP):
         yield
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
 
 
 @contextmanager
@@ -273,12 +265,18 @@ def _undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {which: signal.signal(which, signal.SIG_IGN) for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with _handled(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[..., object] | signal.Handlers, *signals: signal.Signals) -> Iterator[None]:
+    before = {which: signal.signal(which, handler) for which in signals}
     try:
         yield
     finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
+        for which, earlier in before.items():
+            signal.signal(which, earlier)
 
 
 def _command(service: Service, verb: str) -> list[str]:

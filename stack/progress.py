@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Literal, TextIO
@@ -71,12 +71,6 @@ class Plain:
         self._out = out or sys.stderr
         self._shown: dict[str, object] = {}
 
-    def __enter__(self) -> "Plain":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
     def __call__(self, event: Event) -> None:
         if event.state == "done":
             print(f"{event.step}: ready in {event.seconds:.1f} s", file=self._out, flush=True)
@@ -140,9 +134,9 @@ class JsonLines:
             self._out.flush()
 
 
-def for_people() -> "Bars | Plain":
-    """Bars where they can be drawn, lines elsewhere; both are context managers and take events."""
-    return Bars() if sys.stderr.isatty() else Plain()
+def for_people() -> AbstractContextManager[Report]:
+    """Bars where they can be drawn, lines elsewhere."""
+    return Bars() if sys.stderr.isatty() else nullcontext(Plain())
 
 
 class _Seconds(ProgressColumn):

@@ -1,5 +1,6 @@
 """Which files of the product a piece of work enters: those in which a function begins while it is done."""
 
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,16 +14,16 @@ PRODUCT = tuple(str(ROOT / folder) + "/" for folder in ("packages", "services"))
 
 
 @contextmanager
-def walking() -> Iterator[list[str]]:
-    """The files, in the order in which they are entered first; also in threads that begin meanwhile."""
-    entered: dict[str, None] = {}
+def walking() -> Iterator[set[str]]:
+    """The files, from the root and without the folders `src/<name>`; also in threads that begin meanwhile."""
+    entered: set[str] = set()
 
     def notice(frame: FrameType, event: str, _arg: Any) -> None:
         path = frame.f_code.co_filename
-        if event == "call" and path.startswith(PRODUCT) and path not in entered:
-            entered[path] = None
+        if event == "call" and path.startswith(PRODUCT):
+            entered.add(path)
 
-    files: list[str] = []
+    files: set[str] = set()
     threading.setprofile(notice)
     sys.setprofile(notice)
     try:
@@ -30,4 +31,4 @@ def walking() -> Iterator[list[str]]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
-        files += [path.removeprefix(f"{ROOT}/").replace("/src/", "/", 1) for path in entered]
+        files |= {re.sub(r"/src/\w+/", "/", path.removeprefix(f"{ROOT}/")) for path in entered}

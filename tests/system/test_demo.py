@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ async def _play(addresses: Addresses, campaign: Campaign, whole: Plan, dropped: 
             async with Driver(addresses, campaign, whole) as driver:
                 await driver.submit([dropped])
                 await driver.applied()
-        codes.append(await run(addresses, campaign, console, began=monotonic(), played=part))
+        codes.append(await run(addresses, campaign, console, played=part))
         shown.append(text.getvalue())
         async with Driver(addresses, campaign, whole) as driver:
             answers.append(await figures.ask(driver.office, campaign.published))

@@ -152,7 +152,7 @@ class Person:
 
 
 def expected(places: list[tuple[str, date]], targets: list[Target], as_of: date) -> dict[str, Any]:
-    """The coverage answer by mission.md: decisions in force, first day that counts, one line a group."""
+    """The coverage answer by the rules of the domain: decisions in force, first day that counts, one line a group."""
     force: dict[str, Target] = {}
     for target in targets:
         if target.effective_from <= as_of:

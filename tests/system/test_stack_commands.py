@@ -440,3 +440,52 @@ def test_the_services_are_data(tmp_path: Path) -> None:
             stack.start_service("reporting")
             assert stack.children["reporting"].pid != before
     nothing_is_left(commands.home)
+
+
+DEMO = """
+import threading
+from demo.addresses import running
+from demo.__main__ import interruptible
+try:
+    with interruptible(), running(lambda line: print(line, flush=True)):
+        print("up", flush=True)
+        threading.Event().wait()
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def test_what_ends_under_a_demo_is_said_there_and_started_again_by_up(commands: Commands) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-c", DEMO], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=commands.env
+    )
+    assert demo.stdout
+    assert demo.stdout.readline() == "up\n"
+    url = commands.published()["SCHEDULING_URL"]
+    (victim,) = [int(line.split()[0]) for line in of(commands.home) if "-m scheduling serve" in line]
+    os.kill(victim, signal.SIGKILL)
+    assert demo.stdout.readline().startswith("scheduling ended with signal SIGKILL while serving: ")
+    assert not Path(f"/proc/{victim}").exists(), "it is no zombie"
+    code, out, _ = commands.run("status")
+    assert code == 1 and "scheduling ended with signal SIGKILL" in out
+
+    code, out, _ = commands.run("up")
+    assert code == 0 and out.startswith("Started again: scheduling.\n")
+    assert demo.stdout.readline() == "Started again: scheduling.\n"
+    assert commands.run("status")[0] == 0
+    with urllib.request.urlopen(url + "/health/ready") as answer:
+        assert answer.read() == b"scheduling"
+
+    demo.send_signal(signal.SIGINT)
+    assert demo.stdout.readline() == "stopped\n"
+    assert demo.wait(60) == 0
+    assert not commands.home.exists()
+
+
+def test_where_nobody_watches_the_status_is_that_of_the_processes(commands: Commands) -> None:
+    with owner(commands.home) as holder:
+        (kafka, _), _ = holder.started()
+        assert commands.run("status")[0] == 0
+        os.kill(kafka, signal.SIGKILL)
+        assert becomes(lambda: "  kafka has ended" in commands.run("status")[1])
+        assert "kafka has ended" in commands.run("up")[2]

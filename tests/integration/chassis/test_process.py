@@ -107,10 +107,11 @@ async def test_a_worker_has_health_and_metrics_too() -> None:
 
 async def test_sigterm_ends_an_open_stream_at_once_and_in_good_order() -> None:
     port = free_port()
-    async with tiny("serve", {**NOWHERE, "TINY_HTTP_PORT": str(port)}) as process:
+    settings = {**NOWHERE, "TINY_HTTP_PORT": str(port), "TINY_STOP_SECONDS": "60"}
+    async with tiny("serve", settings) as process:
         await ready(port)
         async with (
-            httpx.AsyncClient(timeout=30) as http,
+            httpx.AsyncClient(timeout=90) as http,
             http.stream("GET", f"http://127.0.0.1:{port}/stream") as answer,
         ):
             chunks = answer.aiter_text()
@@ -119,7 +120,7 @@ async def test_sigterm_ends_an_open_stream_at_once_and_in_good_order() -> None:
             process.send_signal(signal.SIGTERM)
             assert [chunk async for chunk in chunks] == []
             assert await process.wait() == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30, "not at the deadline"
         assert process.stderr is not None
         assert await process.stderr.read() == b""
 

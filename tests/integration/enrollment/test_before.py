@@ -75,9 +75,12 @@ async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path:
         (1, 100),
         (2, 200),
     ]
-    last = await persons.last_revision(tx, ("kota-contoh", ID))
+    last = await persons.PERSONS.last(tx, "kota-contoh", ID)
     assert last is not None
-    assert (type(last[0]), last[0].recorded_at, last[1]) == (RecordingVoided, KNOWN_AT, ID)
+    assert (type(last), last.recorded_at) == (RecordingVoided, KNOWN_AT)
+    state = (await persons.load(tx, {("kota-contoh", ID)}))["kota-contoh", ID].state
+    assert state is not None
+    assert (state.submission_id, state.counts) == (ID, False)
     ((position, decided),) = await decisions.after(tx, "mpp-1", 2, 10)
     assert (position, decided.outcome, decided.reason) == (3, "rejected", "voided")
     # What is published again is in UTC, as it was the first time.

@@ -144,7 +144,7 @@ def meet_what_is_there(case: schemathesis.Case, served: Served) -> None:
 
 
 def test_the_document_says_where_everything_is(served: Served) -> None:
-    """The addresses that others rely on (interfaces.md), in the running service and in what was tried above."""
+    """The addresses that others rely on, in the running service and in what was tried above."""
     document = httpx.get(f"{served.address}/openapi.json").json()
     assert document["paths"] == schema.raw_schema["paths"]
     assert document["openapi"].startswith("3.1")

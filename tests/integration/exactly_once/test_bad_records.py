@@ -234,13 +234,13 @@ async def test_the_verdict_on_a_flood_stands_until_a_person_lets_it_pass(
 def test_the_flood_limit_counts_across_batches() -> None:
     limit = FloodLimit(window=1000, limit=50, in_a_row=20)
     for _ in range(49):
-        limit.check(20, [3])
+        limit.check([3])
         limit.accept(20, [3])
     with pytest.raises(Verdict, match="50 of the last 1000"):
-        limit.check(20, [0])
+        limit.check([0])
     limit.accept(500, [])
-    limit.check(20, [0])
+    limit.check([0])
     limit.accept(10, list(range(10)))
     with pytest.raises(Verdict, match="20 in a row"):
-        limit.check(10, list(range(10)))
-    limit.check(10, [1, *range(2, 10)])
+        limit.check(list(range(10)))
+    limit.check([1, *range(2, 10)])

@@ -132,7 +132,7 @@ async def test_order_redelivery_batches_and_writers_change_nothing(
 
 async def test_a_projection_without_the_revision_guard_is_caught(pool: Pool, monkeypatch: Any) -> None:
     """The test above sees what it is there for: here is the mistake, and there its assertion."""
-    guard = "WHERE excluded.revision > known.revision"
+    guard = "WHERE excluded.revision > latest.revision"
     assert guard in recordings.MERGE
     monkeypatch.setattr(recordings, "MERGE", recordings.MERGE.replace(guard, ""))
     history = [recording(1, 1), recording(1, 2, counts=False, cause="voided")]

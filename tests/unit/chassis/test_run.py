@@ -15,11 +15,14 @@ from exactly_once import Misconfigured, Verdict
 
 
 class Part:
-    """Runs until cancelled; ends as told."""
+    """Runs until cancelled; ends as told. A stubborn one stops when it may, whoever cancels it."""
 
-    def __init__(self, name: str = "part", end: Callable[[], None] | None = None, stubborn: float = 0) -> None:
-        self.name, self.end, self.stubborn = name, end, stubborn
+    def __init__(self, name: str = "part", end: Callable[[], None] | None = None, *, stubborn: bool = False) -> None:
+        self.name, self.end = name, end
         self.running, self.may_end, self.told, self.stopped = asyncio.Event(), asyncio.Event(), asyncio.Event(), False
+        self.may_stop = asyncio.Event()
+        if not stubborn:
+            self.may_stop.set()
 
     async def run(self) -> None:
         self.running.set()
@@ -34,11 +37,9 @@ class Part:
             raise
 
     async def linger(self) -> None:
-        """As long as it was told, whoever cancels it."""
-        until = asyncio.get_running_loop().time() + self.stubborn
-        while (left := until - asyncio.get_running_loop().time()) > 0:
+        while not self.may_stop.is_set():
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(left)
+                await self.may_stop.wait()
 
     def problems(self) -> list[str]:
         return []
@@ -72,10 +73,12 @@ async def test_a_component_that_ends_stops_the_others_with_one_line(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops_in_good_order(number: int, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = [Part("a"), Part("b", stubborn=0.05)]
+    parts = [Part("a"), Part("b", stubborn=True)]
     running = asyncio.create_task(supervise(parts, service="tiny"))
     await asyncio.gather(*(part.running.wait() for part in parts))
     os.kill(os.getpid(), number)
+    await parts[1].told.wait()
+    parts[1].may_stop.set()
     assert await running == 0
     assert all(part.stopped for part in parts)
     assert capsys.readouterr().err == ""
@@ -83,34 +86,40 @@ async def test_a_signal_stops_in_good_order(number: int, capsys: pytest.CaptureF
 
 async def test_who_does_not_stop_in_time_is_left_behind() -> None:
     died: list[int] = []
-    part = Part(stubborn=2)
-    running = asyncio.create_task(supervise([part], service="tiny", grace=0.05, die=died.append))
+    part = Part(stubborn=True)
+
+    def die(code: int) -> None:
+        died.append(code)
+        part.may_stop.set()
+
+    running = asyncio.create_task(supervise([part], service="tiny", grace=0.05, die=die))
     await part.running.wait()
     os.kill(os.getpid(), signal.SIGTERM)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await running
     assert died == [1]
 
 
 async def test_a_second_signal_forces() -> None:
     died: asyncio.Queue[int] = asyncio.Queue()
-    part = Part(stubborn=2)
-    running = asyncio.create_task(supervise([part], service="tiny", grace=20, die=died.put_nowait))
+    part = Part(stubborn=True)
+    running = asyncio.create_task(supervise([part], service="tiny", grace=60, die=died.put_nowait))
     await part.running.wait()
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await died.get() == 1
+    part.may_stop.set()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_streams_end_first_and_health_shows_the_verdict_until_the_others_have_stopped() -> None:
     server = HttpServer(create_app("Tiny", version="1"), "127.0.0.1", 0)
-    slow, ending = Part("slow", stubborn=1), Part("ending", raising(Verdict("the log was rewound")))
+    slow, ending = Part("slow", stubborn=True), Part("ending", raising(Verdict("the log was rewound")))
     assert server.problems() == ["starting"]
     running = asyncio.create_task(supervise([server, slow, ending], service="tiny"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while server.problems():
             await asyncio.sleep(0.01)
         assert await readiness(server) == (200, {"status": "ready", "problems": []})
@@ -120,6 +129,7 @@ async def test_streams_end_first_and_health_shows_the_verdict_until_the_others_h
         assert await readiness(server) == (503, verdict)
         assert server.app.state.stopping.is_set()
         assert not slow.stopped
+        slow.may_stop.set()
         assert await running == 70
     assert slow.stopped
 

@@ -139,7 +139,7 @@ def test_visits_keep_the_rules_of_sets_and_schools(campaign: Campaign, plan: Pla
     visited: dict[tuple[date, str], set[str]] = defaultdict(set)
     for visit in plan.visits:
         assert campaign.facts["opens_on"] <= visit.day <= campaign.facts["voting_day"]
-        if visit.kind == "school_visit":
+        if visit.sitting.kind == "school_visit":
             assert 2 <= len(visit.sets) <= 3
         if visit.cancelled:
             continue
@@ -171,9 +171,9 @@ def test_visits_are_moved_cancelled_and_completed_with_reasons(plan: Plan) -> No
         assert visit.steps[-1].action in {"cancel", "complete"}
     reasons = {r for v in plan.visits for r in v.steps[-1].body.get("missed", {})}  # type: ignore[attr-defined]
     assert {"internship", "absent", "documents_missing", "device_fault"} <= reasons
-    weekends = {v.day for v in plan.visits if v.kind == "mpp"}
+    weekends = {v.day for v in plan.visits if v.sitting.kind == "mpp"}
     assert weekends == {date(2024, 11, day) for day in (9, 10, 16, 17)}
-    assert any(v.kind == "office" and v.day == date(2024, 11, 27) for v in plan.visits)
+    assert any(v.sitting.kind == "office" and v.day == date(2024, 11, 27) for v in plan.visits)
 
 
 def test_submissions_arrive_after_they_were_made_but_for_wrong_clocks(plan: Plan) -> None:

@@ -80,7 +80,7 @@ class Campaign:
             new_one = rules.complete(old, {"absent": 1}, CAMPAIGN.zone, now)
         else:
             changes = {**what, "groups": list(what["groups"])} if verb == "move" else {"day": what}
-            new_one = rules.reschedule(old, rules.after(old, changes, CAMPAIGN.zone), there, now)  # type: ignore[arg-type]
+            new_one = rules.reschedule(old, rules.after(old, changes, CAMPAIGN.zone), there, now)
         if new_one is not old:
             versions.append(new_one)
 

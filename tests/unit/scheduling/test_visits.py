@@ -8,7 +8,7 @@ import pytest
 from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled
 from scheduling.refusal import Refused
 from scheduling.visits import rules
-from scheduling.visits.model import Changes, PlannedVisit, event
+from scheduling.visits.model import PlannedVisit, event
 from tests.unit.scheduling.campaign import CAMPAIGN, DAYS, NOW, SCHOOLS, SETS, asked, at, situation, visit_id
 
 LATER = NOW + timedelta(hours=1)
@@ -19,8 +19,7 @@ def scheduled(number: int = 1, *beside: PlannedVisit, **changes: Any) -> Planned
 
 
 def moved(visit: PlannedVisit, *beside: PlannedVisit, **changes: Any) -> PlannedVisit:
-    said: Changes = changes  # type: ignore[assignment]
-    return rules.reschedule(visit, rules.after(visit, said, CAMPAIGN.zone), situation(*beside, visit), LATER)
+    return rules.reschedule(visit, rules.after(visit, changes, CAMPAIGN.zone), situation(*beside, visit), LATER)
 
 
 def refused(reason: str, **changes: Any) -> Refused:

@@ -145,7 +145,7 @@ def test_a_child_that_ignores_the_request_or_is_frozen_ends_all_the_same(tmp_pat
         "deaf", ["sh", "-c", "trap '' TERM; echo trapped; while :; do sleep 0.05; done"], cwd=tmp_path
     )
     frozen = processes.spawn("frozen", ["sleep", "60"], cwd=tmp_path)
-    processes.wait_until(lambda: "trapped" in deaf.said(), deaf, "trapping")
+    processes.wait_until(lambda: "trapped" in deaf.output(), deaf, "trapping")
     frozen.freeze()
     from stack.processes import stop
 

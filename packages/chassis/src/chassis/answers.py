@@ -36,7 +36,6 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def respond(problem: Problem) -> Response:
-    """The answer that a problem is sent as."""
     return JSONResponse(problem.body(), problem.kind.status, problem.headers, media_type=MEDIA_TYPE)
 
 
@@ -62,12 +61,10 @@ def _reason(word: str | None) -> dict[str, Any]:
 
 
 async def on_refusal(_request: Request, error: Exception) -> Response:
-    """Handler of what handlers and rules say no with."""
     return respond(problem_of(error))
 
 
 async def on_problem(_request: Request, error: Exception) -> Response:
-    """Handler of Problem."""
     assert isinstance(error, Problem)
     return respond(error)
 
@@ -92,7 +89,6 @@ def allowed(request: Request) -> list[str]:
 
 
 async def on_invalid(_request: Request, error: Exception) -> Response:
-    """Handler of FastAPI's validation errors."""
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     if any(e["type"] == "json_invalid" for e in errors):

@@ -50,7 +50,6 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """As FastAPI sends it."""
         return JSONResponse(self.body, self.status, self.headers)
 
 

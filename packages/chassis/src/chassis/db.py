@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -70,13 +70,11 @@ def create_pool(
     url: str,
     *,
     name: str,
-    min_size: int = 1,
     max_size: int = 10,
     command_timeout: float = 30.0,
     acquire_timeout: float = 5.0,
     wait: float = 30.0,
     server_settings: dict[str, str] | None = None,
-    init: Callable[[Connection], Awaitable[None]] | None = None,
     **connect: Any,
 ) -> Pool:
     """A pool, not yet opened: `await` it, use it with `async with`, or leave that to the App it belongs to.
@@ -85,29 +83,27 @@ def create_pool(
     `{"plan_cache_mode": "force_custom_plan"}`; `connect` are further arguments of `asyncpg.connect`.
     jsonb columns are read and written as Python objects. Must be called inside the event loop.
     """
-
-    async def prepare(connection: Connection) -> None:
-        await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
-        if init is not None:
-            await init(connection)
-
     return Pool(
         url,
         wait=wait,
         acquire_timeout=acquire_timeout,
-        min_size=min_size,
+        min_size=1,
         max_size=max_size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=asyncio.get_running_loop(),
         connection_class=Connection,
         record_class=asyncpg.Record,
-        init=prepare,
+        init=_read_jsonb,
         command_timeout=command_timeout,
         timeout=5.0,
         server_settings={"application_name": name, "timezone": "UTC", **SILENCE, **(server_settings or {})},
         **connect,
     )
+
+
+async def _read_jsonb(connection: Connection) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
 async def wait_for_database(url: str, seconds: float) -> None:

@@ -6,23 +6,16 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from chassis.settings import MigrationSettings
+
 _DIGITS: Final = re.compile(r"\d{16,}")
 _DETAIL: Final = re.compile(r"(?m)^(DETAIL:).*$")  # PostgreSQL prints whole rows there
 NOISY: Final = ("aiokafka", "faststream", "kafka")
-
-
-class LogSettings(Protocol):
-    """The settings that concern logs."""
-
-    @property
-    def log_level(self) -> str: ...
-    @property
-    def log_format(self) -> str: ...
 
 
 def mask(text: str) -> str:
@@ -72,7 +65,6 @@ class RateLimit(logging.Filter):
         self._windows: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is let through."""
         if not record.name.startswith(self._prefixes):
             return True
         now, key = self._clock(), (record.name, record.levelno, str(record.msg)[:200])
@@ -99,7 +91,7 @@ class _Stderr(logging.Handler):
             sys.stderr.write(line + "\n")
 
 
-def configure(settings: LogSettings, service: str) -> None:
+def configure(settings: MigrationSettings, service: str) -> None:
     """Sends all logs of the process to stderr, as lines for people (`console`) or as JSON."""
 
     def name_service(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -146,6 +138,6 @@ def configure(settings: LogSettings, service: str) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     for name, level in (("uvicorn", "WARNING"), ("uvicorn.access", "CRITICAL"), ("asyncio", "WARNING")):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True
-        logging.getLogger(name).setLevel(level)
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(level)

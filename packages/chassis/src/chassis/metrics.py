@@ -30,6 +30,5 @@ def http_seconds() -> tuple[Histogram, CollectorRegistry]:
 
 
 def exposition(*registries: CollectorRegistry) -> Response:
-    """The answer of `/metrics`."""
     figures = b"".join(generate_latest(registry) for registry in registries)
     return Response(figures, headers={"Content-Type": CONTENT_TYPE_LATEST})

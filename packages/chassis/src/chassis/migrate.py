@@ -37,8 +37,6 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file."""
-
     source: str
     number: int
     name: str
@@ -46,7 +44,6 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Tells whether the file was changed after it was applied."""
         return sha256(self.sql.encode()).hexdigest()
 
     def __str__(self) -> str:

@@ -21,11 +21,9 @@ class KafkaProbe:
         self._problem: str | None = None
 
     def problems(self) -> list[str]:
-        """What keeps the service from working."""
         return [self._problem] if self._problem else []
 
     async def run(self) -> None:
-        """Until cancelled."""
         while True:
             problem = None if await self._answers() else f"no broker answers at {self._servers}"
             if problem and not self._problem:
@@ -56,7 +54,6 @@ class DatabaseProbe:
         self._problem: str | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN):
@@ -69,5 +66,4 @@ class DatabaseProbe:
             await asyncio.sleep(EVERY)
 
     def problems(self) -> list[str]:
-        """What keeps the service from working."""
         return [self._problem] if self._problem else []

@@ -51,14 +51,8 @@ class Problem(Exception):
         self.kind, self.detail, self.headers, self.ext = kind, detail, headers or {}, ext
 
     def body(self) -> dict[str, Any]:
-        """The members of the answer."""
         body = {"type": self.kind.type, "title": self.kind.title, "status": self.kind.status}
         return body | ({"detail": self.detail} if self.detail else {}) | self.ext
-
-
-def invalid(pointer: str, detail: str) -> Problem:
-    """One value of the body is wrong."""
-    return Problem(INVALID, errors=[{"pointer": pointer, "detail": detail}])
 
 
 def of_status(status: int) -> Kind:

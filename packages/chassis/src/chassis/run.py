@@ -53,11 +53,9 @@ class App:
 
     @property
     def http(self) -> FastAPI:
-        """The service's HTTP application."""
         return next(c.app for c in self.components["api"] if isinstance(c, HttpServer))
 
     def of(self, roles: Sequence[Role]) -> list[Component]:
-        """What a process with these roles runs."""
         wanted = dict.fromkeys(c for role in roles for c in self.components.get(role, ()))  # each once
         return [*wanted, *(DatabaseProbe(pool) for pool in self.pools)]
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from chassis.logging import mask
 from chassis.run import App
-from chassis.settings import load
+from chassis.settings import ProvisionSettings, load
 from contracts.topics import CATALOGUE
 from exactly_once import DeadLetters, flood, position
 from exactly_once.dead_letters import DeadLetter
@@ -39,7 +39,7 @@ def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]
     @cli.command("provision")
     def provision_topics() -> None:
         """Make every topic of the catalogue exist as it says, and read it back."""
-        for line in asyncio.run(provision(service.settings, CATALOGUE)):
+        for line in asyncio.run(provision(load(ProvisionSettings), CATALOGUE)):
             console.print(line)
 
 

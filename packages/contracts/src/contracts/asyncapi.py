@@ -135,7 +135,6 @@ def _schemas() -> Json:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the file and says where."""
     path = Path(arguments[0] if arguments else "build/asyncapi.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(json.loads(json.dumps(document()))))

@@ -110,10 +110,10 @@ def _inlined(schema: Any, root: Json) -> Any:
 def _alternatives(schema: Json) -> list[Json]:
     """What a value may be: the members of `anyOf`, else the schema itself. `const` is an enum of one."""
     return [
-        {**{name: value for name, value in one.items() if name != "const"}, "enum": [one["const"]]}
-        if "const" in one
-        else one
-        for one in schema.get("anyOf", [schema])
+        {**{name: value for name, value in member.items() if name != "const"}, "enum": [member["const"]]}
+        if "const" in member
+        else member
+        for member in schema.get("anyOf", [schema])
     ]
 
 

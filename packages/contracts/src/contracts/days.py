@@ -27,7 +27,6 @@ def is_zone(name: str) -> bool:
 
 
 def utc(instant: datetime) -> datetime:
-    """The same instant in UTC."""
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -35,7 +34,6 @@ def utc(instant: datetime) -> datetime:
 
 
 def day_of(instant: datetime, zone: ZoneInfo) -> date:
-    """The day on which it happens there."""
     try:
         return instant.astimezone(zone).date()
     except OverflowError:

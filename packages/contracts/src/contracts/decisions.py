@@ -23,5 +23,4 @@ class SubmissionDecided(Fact):
 
     @property
     def subject(self) -> str:
-        """The submission."""
         return self.submission_id

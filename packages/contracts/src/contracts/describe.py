@@ -14,7 +14,6 @@ class Plain(GenerateJsonSchema):
     """Pydantic's generator without a title for each field, which would only repeat its name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never."""
         return False
 
 

@@ -28,7 +28,6 @@ class Golden:
 
     @property
     def as_file(self) -> Json:
-        """What the file is to hold."""
         return {
             "topic": TOPIC_OF[type(self.event)].name,
             "key": self.message.key.decode(),

@@ -21,17 +21,10 @@ class ProgressMade(Event):
 
     @property
     def subject(self) -> str:
-        """`topic/partition`."""
         return f"{self.topic}/{self.partition}"
 
     @property
-    def key(self) -> str:
-        """The compaction key."""
-        return self.subject
-
-    @property
     def event_id(self) -> str:
-        """Derived from partition and instant."""
         return str(uuid5(NAMESPACE, f"progress/{self.subject}/{self.through.isoformat()}/{self.end_offset}"))
 
     @property

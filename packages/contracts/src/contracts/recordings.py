@@ -28,7 +28,6 @@ class Recording(Fact):
 
     @property
     def subject(self) -> str:
-        """The person."""
         return self.person_id
 
 

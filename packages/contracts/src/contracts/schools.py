@@ -54,11 +54,9 @@ class CampaignOpened(Fact):
 
     @property
     def subject(self) -> str:
-        """The campaign."""
         return self.campaign
 
     def day_of(self, instant: datetime) -> date:
-        """The day of an instant where the campaign is."""
         return day_of(instant, ZoneInfo(self.zone))
 
 
@@ -78,10 +76,8 @@ class SchoolListed(Fact):
 
     @property
     def subject(self) -> str:
-        """The school."""
         return self.npsn
 
     @property
     def group(self) -> str:
-        """Where its persons count."""
         return group_of(self.npsn)

@@ -56,7 +56,6 @@ class RecordingSubmitted(FromDevice):
 
     @property
     def subject(self) -> str:
-        """The submission."""
         return self.submission_id
 
     @property
@@ -80,12 +79,10 @@ class SessionClosed(FromDevice):
 
     @property
     def subject(self) -> str:
-        """The session."""
         return self.session_id
 
     @property
     def event_id(self) -> str:
-        """Derived from session, device and number."""
         return str(uuid5(NAMESPACE, f"session/{self.campaign}/{self.session_id}/{self.device_id}/{self.device_seq}"))
 
     @property

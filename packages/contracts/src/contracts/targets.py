@@ -30,7 +30,6 @@ class TargetUpdated(Fact):
 
     @property
     def subject(self) -> str:
-        """The scope."""
         return self.scope
 
 
@@ -53,7 +52,6 @@ class FigureStated(Fact):
 
     @property
     def subject(self) -> str:
-        """The statement."""
         return self.statement_id
 
     @property

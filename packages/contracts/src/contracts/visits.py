@@ -30,7 +30,6 @@ class Visit(Fact):
 
     @property
     def subject(self) -> str:
-        """The visit."""
         return self.visit_id
 
 

@@ -16,8 +16,16 @@ from counter import ids, sending, status, submission
 from counter.csv_import import Row
 from counter.device import DeviceKey
 from counter.enrollment import Enrollment
-from counter.errors import CounterError, EnrollmentUnavailable, FieldError, NotSetUp, RecordingRefused
+from counter.errors import (
+    CounterError,
+    EnrollmentPreparing,
+    EnrollmentUnavailable,
+    FieldError,
+    NotSetUp,
+    RecordingRefused,
+)
 from counter.home import Home, Setup
+from counter.indonesian import beside
 from counter.kept import Kept, RowResult
 from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
 from counter.recording import CHECKS, Recording
@@ -26,6 +34,7 @@ from counter.setup import set_up
 from counter.transport import KafkaTransport, Transport
 
 BATCH: Final = 500  # rows stored in one transaction
+ANOTHER_BIRTH_DATE: Final = "check: the birth date within the NIK is another than birth_date"
 # Enrollment takes no such message in a live campaign, and the counter would never hear of it.
 ONLY_REPLAYED: Final = FieldError(
     "replayed_at", "is for replayed campaigns alone, and this one runs by the clock: leave it out"
@@ -104,7 +113,6 @@ class Counter:
 
     @property
     def device_id(self) -> str:
-        """This counter's name on the topic."""
         return self.device.device_id
 
     def record(self, recording: Recording) -> Kept:
@@ -256,6 +264,8 @@ class Counter:
             keyset = await self._enrollment.keyset()
             self._recipient = Recipient.newest(keyset)
             self.home.keep_keyset(keyset)
+        except EnrollmentPreparing:
+            return ""  # those at hand do until it is
         except (CounterError, KeyError, ValueError) as error:
             return f"enrollment's keys were not refreshed: {error}"
         return ""
@@ -264,5 +274,5 @@ class Counter:
 def _row_result(number: int, recording: Recording, submission_id: str, appended: Appended) -> RowResult:
     if not appended.same:
         return RowResult(number, "refused", submission_id, str(ALREADY_WITH_OTHER_VALUES))
-    warning = "check: the birth date within the NIK is another than birth_date" if recording.nik_disagrees else ""
+    warning = beside(ANOTHER_BIRTH_DATE) if recording.nik_disagrees else ""
     return RowResult(number, "stored" if appended.new else "already stored", submission_id, warning)

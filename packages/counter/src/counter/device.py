@@ -61,7 +61,6 @@ class DeviceKey:
 
     @property
     def public_text(self) -> str:
-        """base64url without padding."""
         return unpadded(self.public)
 
     def sign(self, value: bytes) -> bytes:
@@ -89,7 +88,7 @@ class DeviceKey:
 
 
 def unpadded(raw: bytes) -> str:
-    """base64url."""
+    """base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from counter.device import DeviceKey
-from counter.errors import EnrollmentUnavailable
+from counter.errors import EnrollmentPreparing, EnrollmentUnavailable
 from counter.home import Setup
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
@@ -78,6 +78,13 @@ class Enrollment:
             content = None
         if response.is_success and isinstance(content, dict):
             return content
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and "retry-after" in response.headers:
+            seconds = _seconds(response.headers["retry-after"])
+            raise EnrollmentPreparing(
+                f"enrollment at {self._url} is not ready yet{_why(content)}; what is stored here is safe: "
+                f"try again in {seconds:g} s",
+                seconds,
+            )
         hint = HOW_TO_REGISTER if response.status_code in (401, 403) else ""
         raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}{hint}")
 
@@ -91,6 +98,11 @@ class Enrollment:
 
 
 _DECISION: Final = ("submission_id", "outcome", "reason", "revision", "known_at")
+
+
+def _seconds(retry_after: str) -> float:
+    """A proxy may write a date instead."""
+    return float(min(max(int(retry_after), 1), 60)) if retry_after.isdecimal() else 5.0
 
 
 def _why(content: object) -> str:

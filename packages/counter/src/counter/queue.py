@@ -215,7 +215,6 @@ class Queue:
         return changed
 
     def decisions_cursor(self) -> str | None:
-        """Up to where decisions were read."""
         return self._note(DECISIONS_CURSOR)
 
     def last_seq(self) -> int:

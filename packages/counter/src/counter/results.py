@@ -1,30 +1,20 @@
-"""What became of a file's rows: counts, the first refused ones, and a file for all of them."""
+"""What became of a file's rows: counts, the reasons, and a file for all of them."""
 
 import csv
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
 from counter.errors import CounterError
 from counter.kept import RowResult
 
-SHOWN: Final = 20
 WORDS: Final = {
     "stored": "tersimpan / stored",
     "already stored": "sudah tersimpan / already stored",
     "refused": "ditolak / refused",
 }
-
-
-@dataclass(slots=True)
-class Refused:
-    """How many, and the first of them."""
-
-    total: int = 0
-    first: list[RowResult] = field(default_factory=list)
 
 
 class Results:
@@ -34,8 +24,7 @@ class Results:
         self._file = file
         self._writer = csv.writer(file) if file else None
         self._tally: Tally[str] = Tally()
-        self.refused = Refused()
-        self.to_check = 0
+        self.reasons: Tally[str] = Tally()
         if self._writer:
             self._writer.writerow(["row", "submission_id", "result", "message"])
 
@@ -51,17 +40,17 @@ class Results:
         with path.open("w", encoding="utf-8", newline="") as file:
             yield cls(file)
 
+    @property
+    def refused(self) -> int:
+        return self._tally["refused"]
+
     def add(self, result: RowResult) -> None:
         self._tally[result.result] += 1
         if self._writer and self._file:
             self._writer.writerow([result.number, result.submission_id or "", result.result, result.message])
             self._file.flush()
-        if result.result != "refused":
-            self.to_check += bool(result.message)
-        else:
-            self.refused.total += 1
-            if len(self.refused.first) < SHOWN:
-                self.refused.first.append(result)
+        if result.message:
+            self.reasons[result.message] += 1
 
     def counts(self) -> list[tuple[str, int]]:
         """How many rows had which result, with the words for it."""

@@ -1,13 +1,12 @@
 """From what the operator entered to the exact bytes that are signed, stored and sent."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from contracts.envelope import REPLAYED_AT_HEADER, SIGNATURE_HEADER, headers_for
 from contracts.submissions import Documents, FromDevice, Identity, RecordingSubmitted, SessionClosed
-from counter.device import DeviceKey
+from counter.device import DeviceKey, unpadded
 from counter.home import Setup
 from counter.queue import Draft, Message
 from counter.recording import Recording
@@ -85,7 +84,7 @@ def outgoing(message: Message, device_id: str) -> Outgoing:
     """The Kafka record of a stored message: the same bytes and headers on every attempt."""
     event = TYPES[message.type].model_validate_json(message.value)
     headers = headers_for(event, device_id, message.value)
-    headers.append((SIGNATURE_HEADER, urlsafe_b64encode(message.signature).rstrip(b"=")))
+    headers.append((SIGNATURE_HEADER, unpadded(message.signature).encode()))
     if message.replayed_at is not None:
         headers.append((REPLAYED_AT_HEADER, message.replayed_at.encode()))
     return Outgoing(event.key.encode(), message.value, headers)

@@ -88,7 +88,6 @@ class KafkaTransport:
         return outcomes
 
     async def close(self) -> None:
-        """Stop the producer. What was not confirmed stays unknown."""
         await self._replace(self._producer)
 
     async def _attempt(self, records: Sequence[Outgoing]) -> list[Outcome]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from exactly_once.consumer import Consumer, Handler, Subscription
-from exactly_once.dead_letters import DeadLetters
+from exactly_once.consumer import Consumer
+from exactly_once.dead_letters import DeadLetters, Handler, Subscription
 from exactly_once.errors import Misconfigured, Verdict
 from exactly_once.facts import FactTable
 from exactly_once.outbox import publish

@@ -70,7 +70,7 @@ class Applier:
                 await self._handlers[topic](tx, batches[topic])
                 faults += batches[topic].faults
             bad = self._indexes(runs, faults)
-            self._check_flood(count, bad, faults)
+            self._check_flood(bad, faults)
             if faults:
                 await self._dead_letters.write(tx, faults)
         self._expected.committed(runs)
@@ -103,9 +103,9 @@ class Applier:
             }
         )
 
-    def _check_flood(self, count: int, bad: Sequence[int], faults: Sequence[Fault]) -> None:
+    def _check_flood(self, bad: Sequence[int], faults: Sequence[Fault]) -> None:
         try:
-            self._flood.check(count, bad)
+            self._flood.check(bad)
         except Flood as flooded:
             raise Flood(
                 f"{flooded}; in this batch {flood.where(faults, self._prefix)}. Look at them and mend the producer, "

@@ -13,7 +13,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import flood, guard, position
 from exactly_once.applier import Applier
-from exactly_once.dead_letters import DeadLetters, Handler, Subscription
+from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line
 from exactly_once.expected import Expected, went_back
 from exactly_once.log import Log
@@ -24,8 +24,6 @@ from exactly_once.preflight import RETRY_AFTER, preflight
 from exactly_once.records import Pool, Record
 from exactly_once.settings import KafkaSettings
 from exactly_once.stall import Stall
-
-__all__ = ["Consumer", "Handler", "Subscription"]
 
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -275,7 +273,6 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing: what is under way is fenced by the position's row."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Seeks."""
         await self._consumer.assigned(assigned)
 
 

@@ -25,17 +25,14 @@ class Run:
 
     @property
     def last(self) -> Record:
-        """The record that the position will stand behind."""
         return self.records[-1]
 
     @property
     def next_offset(self) -> int:
-        """Where the partition goes on."""
         return int(self.last.offset) + 1
 
     @property
     def move(self) -> Move:
-        """How the position moves with it."""
         return Move(*self.partition, self.expected, self.next_offset, record_id(self.last), self.last.offset)
 
     def holes(self) -> set[tuple[int, int]]:
@@ -55,16 +52,13 @@ class Expected:
         self._holes: dict[Partition, set[tuple[int, int]]] = {}
 
     def now(self) -> dict[Partition, int]:
-        """As it is at this moment."""
         return dict(self._next)
 
     def read_back(self, positions: Iterable[Position]) -> None:
-        """As the database says."""
         for each in positions:
             self._next[each.topic_partition] = each.next_offset
 
     def committed(self, runs: Iterable[Run]) -> None:
-        """Moves on behind what was committed."""
         for run in runs:
             self._next[run.partition] = run.next_offset
 

@@ -129,7 +129,6 @@ class FactTable(Generic[F]):
         return [self.fact(row) for row in rows]
 
     async def knows(self, tx: Connection, fact: Fact) -> bool:
-        """Whether the database has this revision."""
         query = f"SELECT EXISTS (SELECT FROM {self.name} WHERE campaign = $1 AND id = $2 AND revision = $3)"  # noqa: S608
         exists: bool = await tx.fetchval(query, *_key(fact))
         return exists

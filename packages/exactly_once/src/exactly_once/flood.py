@@ -19,8 +19,8 @@ class FloodLimit:
         self._bad: deque[int] = deque()
         self._row = 0
 
-    def check(self, count: int, bad: Sequence[int]) -> None:
-        """Raises Flood if these `count` records, with `bad` ones at these indexes, would be a flood."""
+    def check(self, bad: Sequence[int]) -> None:
+        """Raises Flood if the next records, with `bad` ones at these indexes, would be a flood."""
         seen, recent, row = self._seen, deque(self._bad), self._row
         previous = -1
         for index in bad:
@@ -68,7 +68,6 @@ async def remember(tx: Connection, flood: Flood) -> None:
 
 
 async def verdict(tx: Connection) -> str | None:
-    """The verdict that stands, if one does."""
     standing: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
     return standing
 

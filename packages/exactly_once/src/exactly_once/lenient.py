@@ -23,15 +23,12 @@ class LenientRecords:
         self._at = 0
 
     def size_in_bytes(self) -> int:
-        """How much was fetched."""
         return int(self._records.size_in_bytes())
 
     def has_next(self) -> bool:
-        """Whether a whole batch is left."""
         return bool(self._records.has_next())
 
     def next_batch(self) -> "_LenientBatch | None":
-        """The next record batch."""
         batch = self._records.next_batch()
         if batch is None:
             return None

@@ -4,8 +4,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class Metrics:
-    """The package's metrics, in a registry of the process."""
-
     def __init__(self, registry: CollectorRegistry) -> None:
         self.applied = Counter(
             "records_applied", "Records applied, dead letters included", ["topic"], registry=registry

@@ -44,7 +44,6 @@ class OwnTopics:
         self.topics = list(dict.fromkeys(topic for table in tables for topic in table.topics))
 
     def problems(self) -> list[str]:
-        """What keeps it from being ready."""
         return [] if self.compared else ["not compared with the database yet"]
 
     @property
@@ -53,7 +52,6 @@ class OwnTopics:
         return self._verified.is_set()
 
     async def wait(self) -> None:
-        """Returns once that is so."""
         await self._verified.wait()
 
     def invalidate(self) -> None:
@@ -130,5 +128,4 @@ class OwnTopics:
                 )
 
     async def knows(self, tx: Connection, event: Fact) -> bool:
-        """Whether the database has this revision of this aggregate."""
         return await self._table_of[type(event)].knows(tx, event)

@@ -1,9 +1,9 @@
 """Topics as the catalogue has them: created, grown, configured, and read back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -11,16 +11,13 @@ from aiokafka.errors import for_code
 
 from contracts.topics import Topic
 from exactly_once.errors import Misconfigured
-from exactly_once.settings import KafkaSettings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from exactly_once.settings import TopicSettings
 
 TOPIC_ALREADY_EXISTS: Final = 36
 
 
 @asynccontextmanager
-async def admin(settings: KafkaSettings) -> "AsyncIterator[AIOKafkaAdminClient]":
+async def admin(settings: TopicSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for as long as the block lasts."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=15_000)
     try:
@@ -30,7 +27,7 @@ async def admin(settings: KafkaSettings) -> "AsyncIterator[AIOKafkaAdminClient]"
         await client.close()
 
 
-async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def provision(settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     """Makes every topic exist as the catalogue says and reads it back; returns what it did, a line each.
 
     Partitions are only ever added, and records never deleted. Raises Misconfigured when a topic is not then as said.
@@ -72,13 +69,13 @@ async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[st
     return done
 
 
-async def differences(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def differences(settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     """How the topics differ from the catalogue, a line each; none means that all is as it says."""
     async with admin(settings) as client:
         return await _lines(client, settings, topics)
 
 
-async def _until_as_said(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
+async def _until_as_said(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> None:
     """A controller answers before every broker knows: asks again, but not for ever."""
     lines: list[str] = []
     for _ in range(100):
@@ -89,7 +86,7 @@ async def _until_as_said(client: AIOKafkaAdminClient, settings: KafkaSettings, t
     raise Misconfigured("; ".join(lines))
 
 
-async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def _lines(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     there = await described(client, settings, topics)
     lines = [f"topic {topic.name} is missing" for topic in topics if topic.name not in there]
     lines += [
@@ -99,13 +96,13 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
     ]
     for topic, wrong in (await _differences(client, settings, [t for t in topics if t.name in there])).items():
         lines += [
-            f"topic {topic.name} has {name}={found}, not {topic.config_for(settings.replication_factor)[name]}"
-            for name, found in sorted(wrong.items())
+            f"topic {topic.name} has {name}={configured}, not {topic.config_for(settings.replication_factor)[name]}"
+            for name, configured in sorted(wrong.items())
         ]
     return lines
 
 
-async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, int]:
+async def described(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> dict[str, int]:
     """The topics that exist, with their number of partitions."""
     wanted = {settings.topic_prefix + topic.name: topic.name for topic in topics}
     topics_there = await client.describe_topics(list(wanted))
@@ -113,7 +110,7 @@ async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics
 
 
 async def _differences(
-    client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]
+    client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]
 ) -> dict[Topic, dict[str, str]]:
     """What is configured otherwise than the catalogue says."""
     by_name = {settings.topic_prefix + topic.name: topic for topic in topics}
@@ -127,9 +124,9 @@ async def _differences(
     for answer in await client.describe_configs(resources):
         for _code, _message, _kind, name, entries in answer.resources:
             topic = by_name[name]
-            found = {entry[0]: entry[1] for entry in entries}
+            has = {entry[0]: entry[1] for entry in entries}
             wanted = topic.config_for(settings.replication_factor)
-            differing = {key: found.get(key, "nothing") for key, value in wanted.items() if found.get(key) != value}
+            differing = {key: has.get(key, "nothing") for key, value in wanted.items() if has.get(key) != value}
             if differing:
                 wrong[topic] = differing
     return wrong

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import asyncpg
 from pydantic import ValidationError
 
-from contracts.envelope import content_sha256
+from contracts.envelope import content_sha256, header
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -39,14 +39,12 @@ class Undecodable(Exception):
         self.detail = detail
 
 
+@dataclass(eq=False, slots=True)
 class Received(Generic[E]):
     """An event and the record that carried it."""
 
-    __slots__ = ("event", "record")
-
-    def __init__(self, event: E, record: Record) -> None:
-        self.event = event
-        self.record = record
+    event: E
+    record: Record
 
     @property
     def content_sha256(self) -> bytes:
@@ -63,14 +61,12 @@ class Fault:
     detail: str
 
 
+@dataclass(eq=False, slots=True)
 class Batch(Generic[E]):
     """Events of one topic, in the log's order within each partition; repeats and any order of revisions occur."""
 
-    __slots__ = ("faults", "received")
-
-    def __init__(self, received: list[Received[E]]) -> None:
-        self.received = received
-        self.faults: list[Fault] = []
+    received: list[Received[E]]
+    faults: list[Fault] = field(default_factory=list, init=False)
 
     def __iter__(self) -> Iterator[Received[E]]:
         return iter(self.received)
@@ -88,12 +84,9 @@ class Batch(Generic[E]):
 
 def record_id(record: Record) -> str:
     """What tells one record from another: `ce_id` and the content, as a short hash."""
-    found = sha256(record.value or b"")
-    for name, value in record.headers:
-        if name == "ce_id":
-            found.update(value or b"")
-            break
-    return found.hexdigest()[:32]
+    digest = sha256(record.value or b"")
+    digest.update(header(record.headers, "ce_id") or b"")
+    return digest.hexdigest()[:32]
 
 
 def decoder(topic: Topic) -> Callable[[Record], Any]:
@@ -126,5 +119,5 @@ def undecodable(error: ValidationError) -> Undecodable:
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Undecodable("malformed", "the value is not a JSON object in UTF-8")
     # The first name is the model's own field; what follows may be a key that came in.
-    said = "; ".join(f"{problem['loc'][0] if problem['loc'] else 'value'}: {problem['msg']}" for problem in problems)
-    return Undecodable("wrong_field", said[:DETAIL_LIMIT])
+    wrong = "; ".join(f"{problem['loc'][0] if problem['loc'] else 'value'}: {problem['msg']}" for problem in problems)
+    return Undecodable("wrong_field", wrong[:DETAIL_LIMIT])

@@ -5,7 +5,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -123,11 +123,11 @@ class Relay:
         ends = await self._awake(connection, self._ends(producer))
         self._metrics.leads.set(1)
         self._failures, self._trouble = 0, None
-        said = 0.0
+        told_at = 0.0
         clock = asyncio.get_running_loop().time
         while True:
             told.clear()
-            due = clock() - said >= self._settings.tuning.progress_interval
+            due = clock() - told_at >= self._settings.tuning.progress_interval
             through = await advance_watermark(connection) if due else None
             rows = await connection.fetch(
                 "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
@@ -142,8 +142,9 @@ class Relay:
                 if through is not None:
                     ends = await self._awake(connection, self._ends(producer, ends))
                     await self._awake(connection, self._say_progress(producer, through, ends))
-                    said = clock()
-                await self._wait(told)
+                    told_at = clock()
+                with suppress(TimeoutError):  # told is a hint that may be missed
+                    await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
 
     async def _awake(self, connection: "asyncpg.Connection[Row]", work: Coroutine[Any, Any, T]) -> T:
         """Waits for the broker, and asks the connection something meanwhile: its silence would lose the lock."""
@@ -155,18 +156,11 @@ class Relay:
         finally:
             working.cancel()
 
-    async def _wait(self, told: asyncio.Event) -> None:
-        """Until the database says that there is more; that is a hint which may be missed, so not for long."""
-        try:
-            await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
-        except TimeoutError:
-            return
-
     async def _ends(
-        self, producer: AIOKafkaProducer, known: dict[Partition, int] | None = None
+        self, producer: AIOKafkaProducer, looked_up: dict[Partition, int] | None = None
     ) -> dict[Partition, int]:
-        """The end offset of every partition of this relay's topics; looked up for those not known yet."""
-        ends = dict(known or {})
+        """The end offset of every partition of this relay's topics; looked up for those that have none yet."""
+        ends = dict(looked_up or {})
         prefix = self._settings.topic_prefix
         missing = [
             (topic, partition)
@@ -180,7 +174,7 @@ class Relay:
         return ends
 
     async def _publish(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> dict[Partition, int]:
-        """Sends the rows, each key's in order, and waits until the broker has them; answers the new end offsets."""
+        """Sends the rows, each key's in order, and waits until the broker has them; returns the new end offsets."""
         by_partition: dict[Partition, list[Row]] = defaultdict(list)
         for row in rows:
             partitions = sorted(await producer.partitions_for(self._settings.topic_prefix + row["topic"]))

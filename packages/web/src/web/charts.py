@@ -20,7 +20,6 @@ class Bar:
 
     @property
     def weekend(self) -> bool:
-        """Saturday or Sunday."""
         return self.day.weekday() >= 5
 
 

@@ -69,7 +69,6 @@ def mount(app: Starlette, folder: Path) -> None:
 
 
 def html(text: str, status: int = 200) -> Response:
-    """A page as the response."""
     return HTMLResponse(text, status, HEADERS)
 
 

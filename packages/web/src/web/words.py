@@ -47,7 +47,8 @@ REASONS: Final = {
 
 def number(value: int) -> str:
     """`5.554`, `−12`."""
-    return f"{abs(value):,}".replace(",", ".") if value >= 0 else f"−{abs(value):,}".replace(",", ".")
+    digits = f"{abs(value):,}".replace(",", ".")
+    return digits if value >= 0 else f"−{digits}"
 
 
 def percent(rate: float | None) -> str:

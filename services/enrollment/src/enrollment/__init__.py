@@ -1,1 +1,1 @@
-"""enrollment."""
+"""The enrollment service: who counts, and where."""

@@ -10,7 +10,6 @@ from exactly_once import Subscription
 
 
 def subscriptions(vault: Vault, keys: SealingKeys, registry: CollectorRegistry) -> list[Subscription]:
-    """The topics and the code that decides on them."""
     decided = Counter(
         "submissions_decided",
         "Decisions on submissions; those of a batch that had to begin again are counted again",

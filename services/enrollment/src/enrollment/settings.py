@@ -31,5 +31,4 @@ class Settings(ServiceSettings):
 
     @property
     def master_key_bytes(self) -> bytes:
-        """The key itself."""
         return from_base64(self.master_key.get_secret_value().encode()) or b""

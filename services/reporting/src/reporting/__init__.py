@@ -1,1 +1,1 @@
-"""reporting."""
+"""The reporting service: how far each school is."""

@@ -24,7 +24,6 @@ async def on_visits(tx: Connection, batch: Batch[Any]) -> None:
 
 
 def subscriptions() -> list[Subscription]:
-    """What reporting reads, and the code that applies it."""
     return [
         Subscription(topics.SCHOOLS, on_schools),
         Subscription(topics.TARGETS, on_targets),

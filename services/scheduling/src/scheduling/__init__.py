@@ -1,1 +1,1 @@
-"""scheduling."""
+"""The scheduling service: which recording sets go where on which day."""

@@ -31,7 +31,6 @@ class PutCampaign(Revised):
 
 
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """The campaign itself."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["campaign"], responses=problems(NOT_FOUND))
 
     @routes.put(
@@ -50,7 +49,7 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
 
         async def command(tx: Connection) -> Answer:
             body.check_address(campaign=campaign)
-            await store.lock(tx, campaign)
+            await store.lock(tx, campaign, "campaign")
             last = await store.CAMPAIGNS.last(tx, campaign, campaign)
             clock = last.clock if last else body.clock or "live"
             now, check = await decision_instant(tx, body.replayed_at(clock)), Expected(body, clock, expected)

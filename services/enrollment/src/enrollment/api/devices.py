@@ -35,8 +35,6 @@ from exactly_once import Connection
 
 
 class RegisterDevice(BaseModel):
-    """A counter's device."""
-
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     device_id: Slug
@@ -90,8 +88,6 @@ class SealingKey(BaseModel):
 
 
 class KeySet(BaseModel):
-    """The keys to seal to, the newest first: take that one."""
-
     keys: list[SealingKey]
 
 
@@ -114,15 +110,8 @@ class DecisionsReturn(BaseModel):
 
 
 def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
-    """What counters ask for."""
     routes = APIRouter(prefix="/v1", tags=["devices"])
-    _register(routes, commands)
-    _codes(routes, pool)
-    _read(routes, pool, commands, keys)
-    return routes
 
-
-def _register(routes: APIRouter, commands: Commands) -> None:
     @routes.post(
         "/devices",
         status_code=201,
@@ -158,8 +147,6 @@ def _register(routes: APIRouter, commands: Commands) -> None:
 
         return await commands.once(request, "devices", key, command)
 
-
-def _codes(routes: APIRouter, pool: Pool) -> None:
     @routes.post("/enrolment-codes", status_code=201, response_model=CodeReturn, responses=problems(INVALID))
     async def make_code(body: MakeCode, caller: CallerOf) -> Response:
         """Makes a code with which one device may register itself, within 30 minutes. It is shown this once."""
@@ -171,18 +158,6 @@ def _codes(routes: APIRouter, pool: Pool) -> None:
         returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
         return JSONResponse(returned.model_dump(mode="json"), 201, {"Cache-Control": "no-store"})
 
-
-def _require_administrator(caller: Caller, campaign: str) -> None:
-    """Raises Problem."""
-    if caller.roles == PUBLIC:
-        detail = "This is for an administrator's token, or a one-time code."
-        raise Problem(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
-    if Role.ADMINISTRATOR not in caller.roles:
-        raise Problem(FORBIDDEN, "This is for administrator, or a one-time code.", roles=[Role.ADMINISTRATOR])
-    caller.require_campaign(campaign)
-
-
-def _read(routes: APIRouter, pool: Pool, commands: Commands, keys: SealingKeys) -> None:
     @routes.get("/keyset", response_model=KeySet)
     async def keyset() -> Response:
         """The keys to seal to, the newest first: take that one."""
@@ -208,6 +183,18 @@ def _read(routes: APIRouter, pool: Pool, commands: Commands, keys: SealingKeys) 
             next=str(page[-1][0] if page else int(after)),
         )
         return JSONResponse(returned.model_dump(mode="json", exclude_none=True))
+
+    return routes
+
+
+def _require_administrator(caller: Caller, campaign: str) -> None:
+    """Raises Problem."""
+    if caller.roles == PUBLIC:
+        detail = "This is for an administrator's token, or a one-time code."
+        raise Problem(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    if Role.ADMINISTRATOR not in caller.roles:
+        raise Problem(FORBIDDEN, "This is for administrator, or a one-time code.", roles=[Role.ADMINISTRATOR])
+    caller.require_campaign(campaign)
 
 
 def _public_key(text: str) -> bytes:

@@ -1,10 +1,11 @@
 """HTTP in: who counts, and what the office does about it."""
 
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from enrollment.campaigns.store import opened as opened_campaign
 from enrollment.persons import store
 from enrollment.persons.handlers import Operation, lock_person, operate
 from enrollment.persons.revisions import KnownPerson
+from enrollment.persons.rules import Submission
 from exactly_once import Connection
 
 
@@ -86,112 +88,75 @@ class PersonReturn(BaseModel):
     submissions: list[PersonSubmission]
 
 
+@dataclass(frozen=True, slots=True)
+class ToPerson:
+    """Address and headers of a command to a person."""
+
+    request: Request
+    campaign: Campaign
+    person_id: AnyUuid
+    expected: IfMatch
+    key: IdempotencyKey = None
+
+
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """A person, without who it is."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["recordings"], responses=problems(NOT_FOUND))
-    _read(routes, pool)
-    _operate(routes, commands)
-    return routes
 
-
-def _read(routes: APIRouter, pool: Pool) -> None:
     @routes.get("/recordings/{person_id}", response_model=PersonReturn, responses={200: {"headers": ETAG}})
     async def get_person(campaign: Campaign, person_id: AnyUuid) -> Response:
         """A person's state and submissions; nothing that says who it is."""
         key = (campaign, person_id)
         async with pool.acquire() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
             await opened_campaign(tx, campaign)
-            known = (await store.load(tx, {key}))[key]
-            if not known.person.submissions:
+            person = (await store.load(tx, {key}))[key]
+            if not person.person.submissions:
                 raise Unknown("There is no such person in this campaign.")
-            return (await _returned(tx, known)).response()
+            return (await _returned(tx, person)).response()
 
-
-def _operate(routes: APIRouter, commands: Commands) -> None:
     documented: dict[str, Any] = {
         "response_model": PersonReturn,
         "responses": {**problems(REFUSED, STALE_REVISION, INVALID, KEY_REUSED), 200: {"headers": ETAG}},
     }
 
-    async def does(
-        request: Request,
-        key: tuple[str, str],
-        body: Void | Restore | Reattribute,
-        operation: Operation,
-        expected: int | None,
-        idempotency_key: str | None,
-    ) -> Response:
-        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
-            return await _returned(tx, await operate(tx, key, operation, now, Expected(body, opened.clock, expected)))
+    async def does(to: ToPerson, body: Void | Restore | Reattribute, operation: Operation) -> Response:
+        key = (to.campaign, to.person_id)
 
-        lock = partial(lock_person, key=key)
-        return await commands.do(request, key[0], idempotency_key, body, act, lock)
+        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
+            check = Expected(body, opened.clock, to.expected)
+            return await _returned(tx, await operate(tx, key, operation, now, check))
+
+        return await commands.do(to.request, to.campaign, to.key, body, act, partial(lock_person, key=key))
 
     @routes.post("/recordings/{person_id}/void", **documented)
-    async def void(
-        request: Request,
-        campaign: Campaign,
-        person_id: AnyUuid,
-        body: Void,
-        expected: IfMatch,
-        key: IdempotencyKey = None,
-    ) -> Response:
+    async def void(to: Annotated[ToPerson, Depends()], body: Void) -> Response:
         """Takes the recording that counts back, or another; the next one that stands is promoted."""
-        operation = Operation("void", body.reason, submission_id=body.submission_id)
-        return await does(request, (campaign, person_id), body, operation, expected, key)
+        return await does(to, body, Operation("void", body.reason, submission_id=body.submission_id))
 
     @routes.post("/recordings/{person_id}/restore", **documented)
-    async def restore(
-        request: Request,
-        campaign: Campaign,
-        person_id: AnyUuid,
-        body: Restore,
-        expected: IfMatch,
-        key: IdempotencyKey = None,
-    ) -> Response:
+    async def restore(to: Annotated[ToPerson, Depends()], body: Restore) -> Response:
         """Lets the recording that was voided last stand again, or another."""
-        operation = Operation("restore", body.reason, submission_id=body.submission_id)
-        return await does(request, (campaign, person_id), body, operation, expected, key)
+        return await does(to, body, Operation("restore", body.reason, submission_id=body.submission_id))
 
     @routes.post("/recordings/{person_id}/reattribute", **documented)
-    async def reattribute(
-        request: Request,
-        campaign: Campaign,
-        person_id: AnyUuid,
-        body: Reattribute,
-        expected: IfMatch,
-        key: IdempotencyKey = None,
-    ) -> Response:
+    async def reattribute(to: Annotated[ToPerson, Depends()], body: Reattribute) -> Response:
         """Lets the person count for another group, now and whatever arrives later."""
-        operation = Operation("reattribute", body.reason, group=body.group)
-        return await does(request, (campaign, person_id), body, operation, expected, key)
+        return await does(to, body, Operation("reattribute", body.reason, group=body.group))
+
+    return routes
 
 
-async def _returned(tx: Connection, known: KnownPerson) -> Answer:
-    last = await store.last_revision(tx, (known.campaign, known.person_id))
-    state = {"campaign": known.campaign, "person_id": known.person_id, "revision": 0, "counts": False}
-    if last is not None:
-        state = {**last[0].model_dump(mode="json"), "submission_id": last[1]}
-    in_order = sorted(known.person.submissions.values(), key=lambda s: (s.recorded_at, s.submission_id))
-    submissions = [
-        PersonSubmission(
-            outcome=decided.decision.outcome,
-            reason=decided.decision.reason,
-            revision=decided.revision,
-            known_at=decided.known_at,
-            submission_id=submission.submission_id,
-            device_id=submission.device_id,
-            device_seq=submission.device_seq,
-            kind=submission.kind,
-            group=submission.group,
-            domicile_regency=submission.domicile_regency,
-            session_id=submission.session_id,
-            recorded_at=submission.recorded_at,
-            recorded_on=submission.recorded_on,
-            received_at=submission.received_at,
-        )
-        for submission in in_order
-        for decided in [known.decided[submission.submission_id]]
-    ]
+async def _returned(tx: Connection, person: KnownPerson) -> Answer:
+    last = await store.PERSONS.last(tx, person.campaign, person.person_id)
+    if last is None or person.state is None:
+        state = {"campaign": person.campaign, "person_id": person.person_id, "revision": 0, "counts": False}
+    else:
+        state = {**last.model_dump(mode="json"), "submission_id": person.state.submission_id}
+    in_order = sorted(person.person.submissions.values(), key=lambda s: (s.recorded_at, s.submission_id))
+    submissions = [{**asdict(submission), **_decided(person, submission)} for submission in in_order]
     returned = PersonReturn.model_validate({**state, "submissions": submissions})
-    return Answer(200, returned.model_dump(mode="json", exclude_none=True), {"ETag": etag(known.revision)})
+    return Answer(200, returned.model_dump(mode="json", exclude_none=True), {"ETag": etag(person.revision)})
+
+
+def _decided(person: KnownPerson, submission: Submission) -> dict[str, Any]:
+    last = person.decided[submission.submission_id]
+    return {**asdict(last.decision), "revision": last.revision, "known_at": last.known_at}

@@ -19,8 +19,8 @@ from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVIS
 from chassis.refusal import Unknown
 from contracts.schools import CampaignOpened, SchoolKind, SchoolListed
 from contracts.types import Campaign, Flag, Label, Npsn
+from enrollment.campaigns.store import lock
 from enrollment.campaigns.store import opened as opened_campaign
-from enrollment.schools import store
 from enrollment.schools.handlers import list_schools
 from enrollment.schools.store import SCHOOLS
 from exactly_once import Connection
@@ -41,8 +41,6 @@ class School(BaseModel):
 
 
 class PutSchool(Revised, School):
-    """A school."""
-
     npsn: Annotated[Npsn | None, Field(description="If given, the one in the address.")] = None
 
 
@@ -65,14 +63,8 @@ class SchoolsReturn(BaseModel):
 
 
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """One school, many, all."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["campaign"], responses=problems(NOT_FOUND))
-    _decide(routes, commands)
-    _read(routes, pool)
-    return routes
 
-
-def _decide(routes: APIRouter, commands: Commands) -> None:
     @routes.put(
         "/schools/{npsn}",
         response_model=SchoolListed,
@@ -98,7 +90,7 @@ def _decide(routes: APIRouter, commands: Commands) -> None:
             (school,) = await list_schools(tx, opened, [{**body.said("npsn"), "npsn": npsn}], now, check)
             return answer(school, 200 if check.last else 201)
 
-        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+        return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="schools"))
 
     @routes.post("/schools:batch", response_model=SchoolsReturn, responses=problems(INVALID, KEY_REUSED))
     async def put_schools(
@@ -111,10 +103,8 @@ def _decide(routes: APIRouter, commands: Commands) -> None:
             states = [school.model_dump() for school in body.schools]
             return Answer(200, _returned(await list_schools(tx, opened, states, now)))
 
-        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+        return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="schools"))
 
-
-def _read(routes: APIRouter, pool: Pool) -> None:
     @routes.get("/schools", response_model=SchoolsReturn)
     async def get_schools(campaign: Campaign) -> Response:
         """The schools as they are now, by NPSN."""
@@ -131,6 +121,8 @@ def _read(routes: APIRouter, pool: Pool) -> None:
         if school is None:
             raise Unknown("This campaign has no such school.")
         return answer(school).response()
+
+    return routes
 
 
 def _returned(schools: Iterable[SchoolListed]) -> dict[str, Any]:

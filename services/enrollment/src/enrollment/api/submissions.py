@@ -18,8 +18,6 @@ from enrollment.devices import decisions
 
 
 class SubmissionReturn(BaseModel):
-    """What became of a submission."""
-
     submission_id: str
     outcome: Outcome
     reason: str | None = None
@@ -29,7 +27,6 @@ class SubmissionReturn(BaseModel):
 
 
 def router(pool: Pool) -> APIRouter:
-    """One submission."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["recordings"], responses=problems(NOT_FOUND))
 
     @routes.get("/submissions/{submission_id}", response_model=SubmissionReturn)

@@ -18,8 +18,8 @@ from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVIS
 from contracts.schools import CampaignOpened
 from contracts.targets import FigureStated, Measure, TargetUpdated
 from contracts.types import AnyUuid, Campaign, Count, Day, Flag, Label, Reason, Scope, Split, Text
+from enrollment.campaigns.store import lock
 from enrollment.campaigns.store import opened as opened_campaign
-from enrollment.targets import store
 from enrollment.targets.handlers import decide_target, state_figure
 from enrollment.targets.store import STATEMENTS, TARGETS
 from exactly_once import Connection
@@ -55,26 +55,16 @@ class DecideTarget(Revised):
 
 
 class StatementsReturn(BaseModel):
-    """Every revision of every statement, as they became known."""
-
     statements: list[FigureStated]
 
 
 class TargetsReturn(BaseModel):
-    """Every decision for every scope, as they became known."""
-
     targets: list[TargetUpdated]
 
 
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """Statements and targets."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["figures"], responses=problems(NOT_FOUND))
-    _decide(routes, commands)
-    _read(routes, pool)
-    return routes
 
-
-def _decide(routes: APIRouter, commands: Commands) -> None:
     @routes.post(
         "/statements",
         status_code=201,
@@ -95,7 +85,7 @@ def _decide(routes: APIRouter, commands: Commands) -> None:
             figure = await state_figure(tx, opened, body.statement_id, body.said("statement_id"), now, check)
             return answer(figure, 200 if check.last else 201)
 
-        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+        return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="figures"))
 
     @routes.post(
         "/targets",
@@ -117,10 +107,8 @@ def _decide(routes: APIRouter, commands: Commands) -> None:
             target = await decide_target(tx, opened, body.said(), now, check)
             return answer(target, 200 if target is check.last else 201)
 
-        return await commands.do(request, campaign, key, body, act, partial(store.lock, campaign=campaign))
+        return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="figures"))
 
-
-def _read(routes: APIRouter, pool: Pool) -> None:
     @routes.get("/statements", response_model=StatementsReturn)
     async def get_statements(campaign: Campaign) -> Response:
         """Every revision of every statement, as they became known."""
@@ -138,3 +126,5 @@ def _read(routes: APIRouter, pool: Pool) -> None:
             targets = await TARGETS.every(tx, campaign)
         targets.sort(key=lambda target: (target.known_at, target.scope, target.revision))
         return JSONResponse({"targets": [target.model_dump(mode="json", exclude_none=True) for target in targets]})
+
+    return routes

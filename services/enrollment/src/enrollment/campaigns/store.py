@@ -1,6 +1,6 @@
 """SQL of campaigns: every revision is kept, the highest holds."""
 
-from typing import Final
+from typing import Final, Literal
 
 from chassis.refusal import Unknown
 from contracts.schools import CampaignOpened
@@ -9,9 +9,9 @@ from exactly_once import Connection, FactTable
 CAMPAIGNS: Final = FactTable("enrollment.campaign_revision", CampaignOpened)
 
 
-async def lock(tx: Connection, campaign: str) -> None:
-    """Waits until nobody assesses by the campaign, and keeps others from it until the transaction ends."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('campaign/' || $1::text, 0))", campaign)
+async def lock(tx: Connection, campaign: str, part: Literal["campaign", "schools", "figures"]) -> None:
+    """One transaction at a time changes this part of the campaign; the campaign itself while nobody assesses by it."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{part}/{campaign}")
 
 
 async def share(tx: Connection, campaign: str) -> None:

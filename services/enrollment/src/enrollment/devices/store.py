@@ -19,7 +19,7 @@ class Device:
 
 
 async def devices(tx: Connection, device_ids: Collection[str]) -> dict[str, Device]:
-    """Those of them that are registered."""
+    """Those of the devices that are registered, by id."""
     rows = await tx.fetch(
         """
         SELECT device_id, public_key, array_agg(campaign) FROM enrollment.device
@@ -32,7 +32,7 @@ async def devices(tx: Connection, device_ids: Collection[str]) -> dict[str, Devi
 
 
 async def register(tx: Connection, device_id: str, public_key: bytes) -> bytes:
-    """Registers a device if it is new; answers the key that holds from now on, which is the first that came."""
+    """Registers a device if it is new; returns the key that holds from now on, which is the first that came."""
     await tx.execute(
         "INSERT INTO enrollment.device (device_id, public_key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         device_id,
@@ -43,7 +43,7 @@ async def register(tx: Connection, device_id: str, public_key: bytes) -> bytes:
 
 
 async def place(tx: Connection, device_id: str, campaign: str, kind: str, at: str) -> bool:
-    """Says where a device works in a campaign; answers whether it is new there."""
+    """Says where a device works in a campaign; returns whether it is new there."""
     new: bool = await tx.fetchval(
         """
         INSERT INTO enrollment.device_campaign (device_id, campaign, kind, place) VALUES ($1, $2, $3, $4)

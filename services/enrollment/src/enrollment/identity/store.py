@@ -1,7 +1,7 @@
 """SQL of sealing keys and citizens: the only tables that lead, with the master key, to a NIK."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from exactly_once import Connection
@@ -56,19 +56,13 @@ async def persons_of(tx: Connection, citizens: Sequence[Citizen]) -> dict[tuple[
 
     Inserted in one order, so that two batches with the same people wait for each other and not in a circle.
     """
-    columns = (
-        [citizen.campaign for citizen in citizens],
-        [citizen.nik_hmac for citizen in citizens],
-        [citizen.person_id for citizen in citizens],
-        [citizen.nik_sealed for citizen in citizens],
-        [citizen.birth_date_sealed for citizen in citizens],
-    )
+    columns = list(map(list, zip(*map(astuple, citizens), strict=True)))
     await tx.execute(
         """
         WITH new AS (
             INSERT INTO enrollment.citizen (campaign, nik_hmac, person_id, nik_sealed, birth_date_sealed)
             SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[]::uuid[], $4::bytea[], $5::bytea[])
-                     AS one (campaign, nik_hmac, person_id, nik_sealed, birth_date_sealed)
+                     AS citizen (campaign, nik_hmac, person_id, nik_sealed, birth_date_sealed)
              ORDER BY campaign, nik_hmac
                 ON CONFLICT (campaign, nik_hmac) DO NOTHING
             RETURNING campaign, person_id)

@@ -49,10 +49,10 @@ async def operate(
 
     Raises Refused where there is nothing to do it to, and what `check` raises of the person as known before.
     """
-    known = (await store.load(tx, {key}))[key]
-    check(known)
-    submission_id, person, cause = await _effect(tx, key, known.person, operation)
-    step = change(known, person, cause, now)
+    before = (await store.load(tx, {key}))[key]
+    check(before)
+    submission_id, person, cause = await _effect(tx, key, before.person, operation)
+    step = change(before, person, cause, now)
     await store.add_operation(
         tx,
         key,
@@ -60,7 +60,7 @@ async def operate(
         submission_id=submission_id,
         group=operation.group,
         reason=operation.reason,
-        known_at=next_known_at(now, known.known_at),
+        known_at=next_known_at(now, before.known_at),
     )
     await publish(tx, [step])
     return step.known

@@ -17,7 +17,7 @@ PERSONS: Final[FactTable[Recording]] = FactTable("enrollment.person_revision", *
 
 
 async def lock(tx: Connection, keys: Collection[Key]) -> set[Key]:
-    """Locks persons in one order for all transactions, and answers which exist. Read them only afterwards."""
+    """Locks persons in one order for all transactions, and returns which exist. Read them only afterwards."""
     rows = await tx.fetch(
         """
         SELECT campaign, person_id::text FROM enrollment.person
@@ -130,26 +130,11 @@ async def _states(tx: Connection, keys: Collection[Key]) -> dict[Key, tuple[Stat
     }
 
 
-async def last_revision(tx: Connection, key: Key) -> tuple[Recording, str] | None:
-    """A person's last revision and the submission that it comes from; None as long as no recording has ever counted."""
-    row = await tx.fetchrow(
-        """
-        SELECT type, data::text, submission_id::text FROM enrollment.person_revision
-         WHERE campaign = $1 AND id = $2 ORDER BY revision DESC LIMIT 1
-        """,
-        *key,
-    )
-    return None if row is None else (PERSONS.fact(row), row["submission_id"])
-
-
 async def append(tx: Connection, steps: Iterable[Step]) -> None:
-    """Keeps and publishes what the steps say of persons."""
-    said = [(step.person_event, step.known.state) for step in steps if step.person_event is not None]
-    await PERSONS.append(
-        tx,
-        [event for event, _ in said],
-        submission_id=[None if state is None else state.submission_id for _, state in said],
-    )
+    """Keeps and publishes what changed of persons."""
+    changed = [(step.person_event, step.known.state) for step in steps if step.person_event and step.known.state]
+    submission_ids = [state.submission_id for _, state in changed]
+    await PERSONS.append(tx, [event for event, _ in changed], submission_id=submission_ids)
 
 
 async def add_operation(

@@ -28,7 +28,7 @@ async def list_schools(
     last = {school.npsn: school for school in await SCHOOLS.newest(tx, campaign.campaign, ids=npsns)}
     for npsn in npsns:
         check(last.get(npsn))
-    said = [SchoolListed.next(last.get(s["npsn"]), now, campaign=campaign.campaign, **s) for s in states]
-    new = [school for school in said if not school.says_the_same_as(last.get(school.npsn))]
+    listed = [SchoolListed.next(last.get(s["npsn"]), now, campaign=campaign.campaign, **s) for s in states]
+    new = [school for school in listed if not school.says_the_same_as(last.get(school.npsn))]
     await SCHOOLS.append(tx, new)
-    return [school if school in new else last[school.npsn] for school in said]
+    return [school if school in new else last[school.npsn] for school in listed]

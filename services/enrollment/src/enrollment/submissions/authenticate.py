@@ -61,22 +61,18 @@ class Assessed:
     replayed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """What is needed to assess a batch: devices, campaigns and private keys as the database has them."""
 
-    def __init__(
-        self,
-        vault: Vault,
-        devices: Mapping[str, Device],
-        campaigns: Mapping[str, CampaignOpened],
-        private_keys: Mapping[str, X25519PrivateKey],
-    ) -> None:
-        self._vault, self._devices, self._campaigns, self._private_keys = vault, devices, campaigns, private_keys
+    vault: Vault
+    devices: Mapping[str, Device]
+    campaigns: Mapping[str, CampaignOpened]
+    private_keys: Mapping[str, X25519PrivateKey]
 
     def assess(self, received: Received[Message]) -> Unauthenticated | Closed | Assessed:
-        """What one message is worth."""
         event, record = received.event, received.record
-        device = self._devices.get(event.device_id)
+        device = self.devices.get(event.device_id)
         if device is None:
             return Unauthenticated("unknown_device", "register the device, then replay")
         value = record.value or b""
@@ -84,7 +80,7 @@ class Authenticator:
             return Unauthenticated(
                 "bad_signature", "the header jb-signature is not the device's signature of this value"
             )
-        campaign = self._campaigns.get(event.campaign)
+        campaign = self.campaigns.get(event.campaign)
         if campaign is None:
             return Unauthenticated("unknown_campaign", "open the campaign, then replay")
         if event.campaign not in device.campaigns:
@@ -111,8 +107,7 @@ class Authenticator:
         content_sha256 = sha256(value).digest()
         holder = self._whom(event, value)
         if isinstance(holder, str):
-            facts = Facts(event, content_sha256, recorded_on, received_at, refused=holder)
-            return Assessed(facts, None, replayed_at)
+            return Assessed(Facts(event, content_sha256, recorded_on, received_at, refused=holder), None, replayed_at)
         held = held_because(
             recorded_at=event.recorded_at,
             recorded_on=recorded_on,
@@ -128,7 +123,7 @@ class Authenticator:
 
     def _whom(self, event: RecordingSubmitted, value: bytes) -> identity.Holder | UnidentifiedReason:
         """Whom the sealed message names, or in a word why it names nobody."""
-        private_key = self._private_keys.get(event.kid)
+        private_key = self.private_keys.get(event.kid)
         if private_key is None:
             return "unknown_key"
         info = sealing_info(event.campaign, id_as_written(value), event.device_id)
@@ -136,14 +131,14 @@ class Authenticator:
         return "cannot_open" if plaintext is None else identity.read(plaintext)
 
     def _citizen(self, event: RecordingSubmitted, holder: identity.Holder) -> Citizen:
-        nik_hmac = self._vault.lookup(event.campaign, holder.nik)
+        nik_hmac = self.vault.lookup(event.campaign, holder.nik)
         row = f"citizen/{event.campaign}/{nik_hmac.hex()}"
         return Citizen(
             event.campaign,
             nik_hmac,
             person_id_of(event.campaign, event.submission_id),
-            self._vault.seal(holder.nik.encode(), f"{row}/nik"),
-            self._vault.seal(holder.birth_date.isoformat().encode(), f"{row}/birth-date"),
+            self.vault.seal(holder.nik.encode(), f"{row}/nik"),
+            self.vault.seal(holder.birth_date.isoformat().encode(), f"{row}/birth-date"),
         )
 
 

@@ -58,17 +58,17 @@ class Intake:
 
     async def _authenticator(self, tx: Connection, batch: Batch[Any]) -> Authenticator:
         events: list[Message] = [received.event for received in batch]
-        known_devices = await devices.devices(tx, {event.device_id for event in events})
+        registered = await devices.devices(tx, {event.device_id for event in events})
         opened: dict[str, CampaignOpened] = {}
-        for campaign in sorted({event.campaign for event in events if event.device_id in known_devices}):
+        for campaign in sorted({event.campaign for event in events if event.device_id in registered}):
             await campaigns.share(tx, campaign)
             if (last := await campaigns.CAMPAIGNS.last(tx, campaign, campaign)) is not None:
                 opened[campaign] = last
         kids = {event.kid for event in events if isinstance(event, RecordingSubmitted)}
-        return Authenticator(self._vault, known_devices, opened, await self._keys.private(tx, kids))
+        return Authenticator(self._vault, registered, opened, await self._keys.private(tx, kids))
 
     async def _claim(self, tx: Connection, batch: Batch[Any], pairs: Sequence[Pair]) -> list[Assessed]:
-        """Stores the submissions that are new and answers them. A repeat is nothing; other content is a conflict."""
+        """Stores the submissions that are new and returns them. A repeat is nothing; other content is a conflict."""
         first: dict[Key, Assessed] = {}
         for _, assessed in pairs:
             first.setdefault(_key(assessed), assessed)
@@ -87,7 +87,7 @@ class Intake:
         person_of = await self._persons(tx, in_order)
         await persons.lock(tx, set(person_of.values()))
         now = await decision_instant(tx)
-        known = await persons.load(tx, set(person_of.values()))
+        latest = await persons.load(tx, set(person_of.values()))
         await store.attribute(tx, [(*key, person_id) for key, (_, person_id) in person_of.items()])
         steps: list[Step] = []
         unidentified: list[SubmissionDecided] = []
@@ -98,9 +98,9 @@ class Intake:
                 decision = Decision("rejected", assessed.facts.refused)
                 unidentified.append(decision_event(assessed.facts.event.campaign, submission, decision, None, at))
                 continue
-            before = known[person_key]
+            before = latest[person_key]
             step = change(before, before.person.recorded(submission), cause_of_arrival(before.state), at)
-            known[person_key] = step.known
+            latest[person_key] = step.known
             steps.append(step)
         for event in await publish(tx, steps, unidentified):
             self._decided.labels(event.outcome, event.reason or "").inc()
@@ -113,12 +113,9 @@ class Intake:
                 citizens.setdefault((assessed.citizen.campaign, assessed.citizen.nik_hmac), assessed.citizen)
         person_ids = await identities.persons_of(tx, list(citizens.values())) if citizens else {}
         return {
-            _key(assessed): (
-                assessed.citizen.campaign,
-                person_ids[assessed.citizen.campaign, assessed.citizen.nik_hmac],
-            )
+            _key(assessed): (citizen.campaign, person_ids[citizen.campaign, citizen.nik_hmac])
             for assessed in in_order
-            if assessed.citizen is not None
+            if (citizen := assessed.citizen) is not None
         }
 
 

@@ -9,7 +9,7 @@ from exactly_once import Connection
 
 
 async def claim(tx: Connection, submissions: Sequence[Facts]) -> set[Key]:
-    """Stores what is new and answers which those are. Waits for a transaction that is storing the same."""
+    """Stores what is new and returns which those are. Waits for a transaction that is storing the same."""
     rows = await tx.fetch(
         """
         INSERT INTO enrollment.submission

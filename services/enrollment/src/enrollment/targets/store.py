@@ -10,13 +10,8 @@ STATEMENTS: Final = FactTable("enrollment.statement_revision", FigureStated)
 TARGETS: Final = FactTable("enrollment.target_revision", TargetUpdated)
 
 
-async def lock(tx: Connection, campaign: str) -> None:
-    """One transaction at a time decides on figures of a campaign."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('figures/' || $1::text, 0))", campaign)
-
-
 async def new_statement_id(tx: Connection) -> str:
-    """A UUIDv7."""
+    """A UUIDv7: ids sort by when they were made."""
     statement_id: str = await tx.fetchval("SELECT uuidv7()::text")
     return statement_id
 

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
-from chassis.conditional import etag, not_modified
+from chassis.conditional import IfNoneMatch, etag, not_modified
 from chassis.openapi import problems
 from chassis.problems import NOT_FOUND
 from contracts.types import Campaign, Day, Instant
@@ -57,21 +58,31 @@ def entity_tag(at: Moment) -> str:
     return etag(value) if at.final else f'W/"{value}.open"'
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Of which campaign, as of which day, as known when; and the entity tag of the answer that the client has."""
+
+    campaign: Slug
+    as_of: AsOf = None
+    known_at: KnownAt = None
+    if_none_match: IfNoneMatch = None
+
+
+Asked = Annotated[Question, Depends()]
+
+
 async def answer(
     pool: Pool,
-    campaign: str,
-    as_of: date | None,
-    known_at: datetime | None,
-    if_none_match: str | None,
+    asked: Question,
     work: Callable[[Connection, Moment], Awaitable[BaseModel]],
     find: Callable[[Connection, Heard, date | None, datetime | None], Awaitable[Moment]] = moment,
 ) -> Response:
     """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304."""
     async with snapshot(pool) as tx:
-        at = await find(tx, await hear(tx, campaign), as_of, known_at)
+        at = await find(tx, await hear(tx, asked.campaign), asked.as_of, asked.known_at)
         tag = entity_tag(at)
         headers = {"ETag": tag, "Cache-Control": FOR_EVER if at.settled else "no-cache"}
-        if same := not_modified(if_none_match, tag):
+        if same := not_modified(asked.if_none_match, tag):
             same.headers.update(headers)
             return same
         body = await work(tx, at)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from chassis.conditional import IfNoneMatch
 from exactly_once import Connection, Pool
-from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
+from reporting.api.asked import RESPONSES, Asked, AsOf, KnownAt, Question, Slug, answer
 from reporting.questions.coverage import By, Coverage
 from reporting.questions.late import LateAnswer, compared, late
 from reporting.questions.moment import Moment
@@ -16,24 +16,17 @@ from reporting.questions.reading import read
 
 
 def router(pool: Pool) -> APIRouter:
-    """The routes, on that pool."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["coverage"])
 
     @routes.get("/coverage", response_model=Coverage, responses=RESPONSES)
-    async def get_coverage(
-        campaign: Slug,
-        as_of: AsOf = None,
-        known_at: KnownAt = None,
-        by: Annotated[By, Query(description="What a row is.")] = "group",
-        if_none_match: IfNoneMatch = None,
-    ) -> Response:
+    async def get_coverage(asked: Asked, by: Annotated[By, Query(description="What a row is.")] = "group") -> Response:
         """How far the campaign is from its target, as of a day, as known at an instant."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
             (coverage,) = await (await read(tx, at)).coverage(by)
             return coverage
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+        return await answer(pool, asked, work)
 
     @routes.get("/late", response_model=LateAnswer, responses=RESPONSES)
     async def get_late(
@@ -50,6 +43,6 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return await late(tx, at, (await read(tx, at)).decided, limit)
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work, compared)
+        return await answer(pool, Question(campaign, as_of, known_at, if_none_match), work, compared)
 
     return routes

@@ -11,7 +11,7 @@ from chassis.refusal import Unknown
 from contracts.schools import group_of
 from contracts.types import Npsn
 from exactly_once import Connection, Pool
-from reporting.api.asked import RESPONSES, AsOf, KnownAt, Slug, answer
+from reporting.api.asked import RESPONSES, Asked, KnownAt, Question, Slug, answer
 from reporting.questions.coverage import day_rows
 from reporting.questions.moment import Moment, about
 from reporting.questions.reading import Reading, read, statements
@@ -23,24 +23,19 @@ Number = Annotated[Npsn, Path()]
 
 
 def router(pool: Pool) -> APIRouter:
-    """The routes, on that pool."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}")
 
     @routes.get("/schools", response_model=Schools, responses=RESPONSES, tags=["schools"])
-    async def get_schools(
-        campaign: Slug, as_of: AsOf = None, known_at: KnownAt = None, if_none_match: IfNoneMatch = None
-    ) -> Response:
+    async def get_schools(asked: Asked) -> Response:
         """Every school with its coverage and its next visit."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Schools(**about(at), schools=await every_school(await read(tx, at)))
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+        return await answer(pool, asked, work)
 
     @routes.get("/schools/{npsn}", response_model=OneSchool, responses=RESPONSES, tags=["schools"])
-    async def get_school(
-        campaign: Slug, npsn: Number, as_of: AsOf = None, known_at: KnownAt = None, if_none_match: IfNoneMatch = None
-    ) -> Response:
+    async def get_school(asked: Asked, npsn: Number) -> Response:
         """One school, with the decisions about its target and its visits."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
@@ -55,24 +50,20 @@ def router(pool: Pool) -> APIRouter:
                 visits=[visit for visit in reading.visits if group in visit.groups],
             )
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+        return await answer(pool, asked, work)
 
     @routes.get("/schools/{npsn}/days", response_model=SchoolDays, responses=RESPONSES, tags=["schools"])
-    async def get_school_days(
-        campaign: Slug, npsn: Number, as_of: AsOf = None, known_at: KnownAt = None, if_none_match: IfNoneMatch = None
-    ) -> Response:
+    async def get_school_days(asked: Asked, npsn: Number) -> Response:
         """On which days the school's persons were recorded; none for a school that nobody has heard of."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
             recorded = await (await read(tx, at)).days(group_of(npsn))
             return SchoolDays(**about(at), npsn=npsn, rows=day_rows(recorded))
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+        return await answer(pool, asked, work)
 
     @routes.get("/targets", response_model=Targets, responses=RESPONSES, tags=["targets"])
-    async def get_targets(
-        campaign: Slug, as_of: AsOf = None, known_at: KnownAt = None, if_none_match: IfNoneMatch = None
-    ) -> Response:
+    async def get_targets(asked: Asked) -> Response:
         """Every revision of the office's decisions, and which of them are in force."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
@@ -82,7 +73,7 @@ def router(pool: Pool) -> APIRouter:
             ]
             return Targets(**about(at), targets=rows)
 
-        return await answer(pool, campaign, as_of, known_at, if_none_match, work)
+        return await answer(pool, asked, work)
 
     @routes.get("/statements", response_model=Statements, responses=RESPONSES, tags=["targets"])
     async def get_statements(campaign: Slug, known_at: KnownAt = None, if_none_match: IfNoneMatch = None) -> Response:
@@ -91,7 +82,7 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Statements(**about(at), statements=await statements(tx, at))
 
-        return await answer(pool, campaign, None, known_at, if_none_match, work)
+        return await answer(pool, Question(campaign, None, known_at, if_none_match), work)
 
     @routes.get("/visits", response_model=Visits, responses=RESPONSES, tags=["visits"])
     async def get_visits(campaign: Slug, known_at: KnownAt = None, if_none_match: IfNoneMatch = None) -> Response:
@@ -100,7 +91,7 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Visits(**about(at), visits=(await read(tx, at)).visits)
 
-        return await answer(pool, campaign, None, known_at, if_none_match, work)
+        return await answer(pool, Question(campaign, None, known_at, if_none_match), work)
 
     return routes
 

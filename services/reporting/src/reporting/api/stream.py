@@ -40,7 +40,6 @@ class VisitsChanged(BaseModel):
 
 
 def router(live: Live) -> APIRouter:
-    """The route, on what `live` sees."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["stream"])
 
     @routes.get(

@@ -34,14 +34,10 @@ class _Watched:
     rendered: dict[tuple[Render, View | None], str] = field(default_factory=dict)  # all of them show `seen`
 
     def notify(self) -> None:
-        """What was seen may be old: look again."""
+        """What was seen may be old: whoever watches looks again."""
         self.stale = True
         for watcher in self.watchers:
             watcher.set()
-
-    def show(self, current: View) -> None:
-        """From now on this is to be seen."""
-        self.seen, self.rendered = current, {}
 
     def render(self, how: Render, before: View | None, now: View) -> str:
         """The same text for all clients that have seen the same; one that lags behind gets a text of its own."""
@@ -66,7 +62,7 @@ class Live:
         return []
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Listens until it is cancelled; begins again after an outage."""
         while True:
             try:
                 await self._listen()
@@ -106,7 +102,8 @@ class Live:
                 notified = await _notified_within(watcher, self._pace.heartbeat)
                 watcher.clear()
                 current = await self._view(campaign, watched)
-                if current.moment.revision != seen.moment.revision or (not notified and _further(current, seen)):
+                moved = current.moment.revision != seen.moment.revision
+                if moved or (not notified and current.moment.watermark != seen.moment.watermark):
                     yield watched.render(render, before, current)
                     before = current
                 elif not notified:
@@ -125,7 +122,7 @@ class Live:
             async with snapshot(self._pool) as tx:
                 at = await moment(tx, await hear(tx, campaign), None, None)
                 if watched.seen is None or watched.seen.moment != at:  # every change of what is shown moves the moment
-                    watched.show(await view(await read(tx, at)))
+                    watched.seen, watched.rendered = await view(await read(tx, at)), {}
             watched.read_at = now()
             assert watched.seen is not None
             return watched.seen
@@ -147,7 +144,3 @@ async def _notified_within(watcher: asyncio.Event, seconds: float) -> bool:
         async with asyncio.timeout(seconds):
             await watcher.wait()
     return watcher.is_set()
-
-
-def _further(current: View, seen: View) -> bool:
-    return current.moment.watermark != seen.moment.watermark

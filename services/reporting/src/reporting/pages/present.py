@@ -1,13 +1,11 @@
 """What the campaign's page shows, from what was read. Pure: no I/O, no clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from contracts.schools import SchoolListed, group_of, npsn_of
 from contracts.visits import Visit
-from reporting.questions.coverage import Coverage, DayRow, GroupRow, KindRow
+from reporting.questions.coverage import Coverage, DayRow, GroupRow, KindRow, line
 from reporting.questions.view import View
 from reporting.questions.visits import coming, next_by_group
 from web import charts, words
@@ -17,22 +15,14 @@ OWNERSHIP: Final = {"public": "negeri", "private": "swasta"}
 CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table of schools and groups."""
+class Row(GroupRow):
+    """A line of the table of schools and groups: the group's figures, and what is told beside them."""
 
     id: str
-    group: str
     name: str
     about: str
     school_kind: str
     kecamatan: str
-    target: int | None
-    recorded: int
-    remaining: int | None
-    excess: int | None
-    coverage: float | None
-    counting_from: date | None
     next_visit: str
     next_day: str
 
@@ -46,22 +36,17 @@ def rows(view: View) -> list[Row]:
     return sorted(made, key=lambda row: (row.target is None, -(row.remaining or 0), row.excess or 0, row.name))
 
 
-def _row(group: str, line: GroupRow | None, schools: Mapping[str, SchoolListed], visit: Visit | None) -> Row:
+def _row(group: str, figures: GroupRow | None, schools: Mapping[str, SchoolListed], visit: Visit | None) -> Row:
     school = schools.get(npsn_of(group) or "")
     on = None if visit is None else visit.day
     return Row(
+        **(line(None, 0)._asdict() if figures is None else figures.model_dump(exclude={"group", "name"})),
         id="g-" + group.replace(":", "-"),
         group=group,
         name=group_name(group, school),
         about=_about(group, school),
         school_kind="" if school is None else school.school_kind,
         kecamatan="" if school is None else school.kecamatan,
-        target=None if line is None else line.target,
-        recorded=0 if line is None else line.recorded,
-        remaining=None if line is None else line.remaining,
-        excess=None if line is None else line.excess,
-        coverage=None if line is None else line.coverage,
-        counting_from=None if line is None else line.counting_from,
         next_visit="" if on is None else f"{words.weekday(on)[:3]}, {words.short_day(on)}",
         next_day="" if on is None else on.isoformat(),
     )
@@ -74,10 +59,8 @@ def _about(group: str, school: SchoolListed | None) -> str:
 
 
 def bars(view: View) -> list[Bar]:
-    """The chart of the days."""
-    return charts.bars(
-        {row.day: row.recorded for row in view.by_day.rows if isinstance(row, DayRow)}, view.moment.as_of
-    )
+    by_day = {row.day: row.recorded for row in view.by_day.rows if isinstance(row, DayRow)}
+    return charts.bars(by_day, view.moment.as_of)
 
 
 def group_name(group: str, school: SchoolListed | None) -> str:
@@ -92,20 +75,20 @@ def group_name(group: str, school: SchoolListed | None) -> str:
 
 def kinds(view: View) -> list[Share]:
     """The kinds of recording point, the largest first."""
-    found = sorted((row for row in view.by_kind.rows if isinstance(row, KindRow)), key=lambda row: -row.recorded)
-    most = max((row.recorded for row in found), default=1)
-    return [Share(words.kind(row.kind), "", row.recorded, charts.width(row.recorded / most)) for row in found]
+    kind_rows = sorted((row for row in view.by_kind.rows if isinstance(row, KindRow)), key=lambda row: -row.recorded)
+    most = kind_rows[0].recorded if kind_rows else 1
+    return [Share(words.kind(row.kind), "", row.recorded, charts.width(row.recorded / most)) for row in kind_rows]
 
 
 def domiciles(by_domicile: Coverage) -> list[Share]:
     """The second line: where those who count live."""
-    found = by_domicile.domiciled
-    if found is None:
+    domiciled = by_domicile.domiciled
+    if domiciled is None:
         return []
     lines = [
-        ("Di dalam wilayah", "in the region", found.in_region),
-        ("Di luar wilayah", "elsewhere", found.elsewhere),
-        ("Belum diketahui", "unknown", found.unknown),
+        ("Di dalam wilayah", "in the region", domiciled.in_region),
+        ("Di luar wilayah", "elsewhere", domiciled.elsewhere),
+        ("Belum diketahui", "unknown", domiciled.unknown),
     ]
     whole = max(sum(n for _, _, n in lines), 1)
     return [Share(name, english, n, charts.width(n / whole)) for name, english, n in lines]
@@ -116,10 +99,7 @@ def visits(view: View) -> dict[str, list[dict[str, Any]]]:
     planned = coming(view.visits, view.moment.as_of)
     ids = {visit.visit_id for visit in planned}
     past = [visit for visit in reversed(view.visits) if visit.visit_id not in ids]
-    return {
-        "coming": [_visit(view, visit) for visit in planned],
-        "past": [_visit(view, visit) for visit in past],
-    }
+    return {"coming": [_visit(view, visit) for visit in planned], "past": [_visit(view, visit) for visit in past]}
 
 
 def _visit(view: View, visit: Visit) -> dict[str, Any]:
@@ -141,9 +121,9 @@ def _visit(view: View, visit: Visit) -> dict[str, Any]:
 
 def outcomes(view: View) -> list[dict[str, Any]]:
     """The decisions about submissions by outcome, each with its reasons."""
-    found = []
+    lines = []
     for outcome, (name, english) in words.OUTCOMES.items():
         sorts = [sort for sort in view.decisions if sort.outcome == outcome]
         reasons = [(words.reason(sort.reason), sort.n) for sort in sorts if sort.reason]
-        found.append({"name": name, "en": english, "n": sum(sort.n for sort in sorts), "reasons": reasons})
-    return found
+        lines.append({"name": name, "en": english, "n": sum(sort.n for sort in sorts), "reasons": reasons})
+    return lines

@@ -1,6 +1,7 @@
 """Fills in the templates."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,16 @@ from reporting.questions.view import View
 from web import EVENT, Templates, Visitor
 
 FOLDER: Final = Path(__file__).parent
+# The parts of the campaign's page beside its rows, and what of the view each shows.
+PARTS: Final = {
+    "_headline.html": attrgetter(
+        "coverage.total", "targets", "moment.as_of", "moment.known_at", "moment.watermark", "moment.final",
+        "moment.campaign",
+    ),
+    "_days.html": attrgetter("by_day.rows", "moment.as_of"),
+    "_visits.html": attrgetter("visits", "moment.as_of", "schools"),
+    "_sorts.html": attrgetter("decisions", "by_kind.rows", "by_domicile.rows"),
+}  # fmt: skip
 
 
 class Pages:
@@ -21,7 +32,6 @@ class Pages:
         self._fill = Templates(FOLDER, present=present).fill
 
     def index(self, campaigns: Sequence[Campaign], visitor: Visitor | None) -> str:
-        """The list of campaigns."""
         return self._fill("index.html", campaigns=campaigns, visitor=visitor)
 
     def unknown(self, visitor: Visitor | None) -> str:
@@ -45,31 +55,13 @@ class Pages:
         """The parts of the page that are other than before, as one server-sent event; '' when none is."""
         rows, old = present.rows(now), {} if before is None else {row.id: row for row in present.rows(before)}
         moved = [] if before is None else [row.id for row in rows if old.get(row.id) != row]
-        parts = {"_headline.html": _headline, "_days.html": _days, "_visits.html": _visits, "_sorts.html": _sorts}
         texts = [
             self._fill(name, view=now, oob=True, asked=False)
-            for name, of in parts.items()
-            if before is None or of(before) != of(now)
+            for name, shown in PARTS.items()
+            if before is None or shown(before) != shown(now)
         ]
         if before is None or old.keys() != {row.id for row in rows}:
             texts.append(self._fill("_rows.html", view=now, rows=rows, moved=moved, oob=True))
         else:
             texts += [self._fill("_row.html", row=row, moved=moved, oob=True) for row in rows if row.id in moved]
         return event(EVENT, now.moment.revision, "\n".join(texts)) if texts else ""
-
-
-def _headline(view: View) -> object:
-    at = view.moment
-    return view.coverage.total, view.targets, at.as_of, at.known_at, at.watermark, at.final, at.campaign
-
-
-def _days(view: View) -> object:
-    return view.by_day.rows, view.moment.as_of
-
-
-def _visits(view: View) -> object:
-    return view.visits, view.moment.as_of, view.schools
-
-
-def _sorts(view: View) -> object:
-    return view.decisions, view.by_kind.rows, view.by_domicile.rows

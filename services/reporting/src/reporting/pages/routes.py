@@ -40,11 +40,11 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
         try:
             async with snapshot(pool) as tx:
                 heard = await hear(tx, campaign)
-                on, known, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
-                chosen = on is not None or known is not None
-                at = await moment(tx, heard, on, known)
+                day, instant, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
+                chosen = day is not None or instant is not None
+                at = await moment(tx, heard, day, instant)
                 reading = await read(tx, at)
-                cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), known)
+                cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), instant)
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
             return web.html(pages.unknown(visitor(request)), 404)
@@ -69,15 +69,13 @@ def visitor(request: Request) -> web.Visitor | None:
 
 def asked(as_of: str, known_at: str, zone: ZoneInfo) -> tuple[date | None, datetime | None, str]:
     """The chosen day and instant, and what could not be read. An instant without an offset is one of the zone."""
-    complaint = ""
-    on: date | None = None
-    known: datetime | None = None
+    day, instant, complaint = None, None, ""
     try:
-        on = date.fromisoformat(as_of) if as_of else None
+        day = date.fromisoformat(as_of) if as_of else None
     except ValueError:
         complaint = "Tanggal tidak dapat dibaca."
     try:
-        known = datetime.fromisoformat(known_at.replace(" ", "+")) if known_at else None
+        instant = datetime.fromisoformat(known_at.replace(" ", "+")) if known_at else None
     except ValueError:
         complaint = "Waktu tidak dapat dibaca."
-    return on, known if known is None or known.tzinfo else known.replace(tzinfo=zone), complaint
+    return day, instant if instant is None or instant.tzinfo else instant.replace(tzinfo=zone), complaint

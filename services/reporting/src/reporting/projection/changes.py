@@ -9,8 +9,8 @@ from exactly_once import Connection
 CHANNEL: Final = "reporting_changed"
 
 
-async def record(tx: Connection, campaign: str, topic: Topic, last_known_at: datetime, n: int) -> None:
-    """Raises the campaign's revision by `n`, and notifies those who watch it once the transaction commits."""
+async def record(tx: Connection, campaign: str, topic: Topic, last_known_at: datetime, risen: int) -> None:
+    """Raises the campaign's revision by `risen`, and notifies those who watch it once the transaction commits."""
     await tx.execute(
         """
         WITH risen AS (
@@ -24,14 +24,14 @@ async def record(tx: Connection, campaign: str, topic: Topic, last_known_at: dat
         """,
         campaign,
         topic.name,
-        n,
+        risen,
         last_known_at,
         CHANNEL,
     )
 
 
 async def revisions(tx: Connection, campaigns: list[str]) -> dict[str, int]:
-    """The revisions of those of the campaigns that are known."""
+    """The revisions of the campaigns, without those of which nothing has been applied."""
     rows = await tx.fetch(
         """
         SELECT campaign, sum(revision)::bigint AS revision
@@ -43,6 +43,6 @@ async def revisions(tx: Connection, campaigns: list[str]) -> dict[str, int]:
 
 
 async def campaigns(tx: Connection) -> list[str]:
-    """Every campaign that something is known of."""
+    """Every campaign of which something has been applied."""
     rows = await tx.fetch("SELECT DISTINCT campaign FROM reporting.campaign_change ORDER BY campaign")
     return [row["campaign"] for row in rows]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from contracts.decisions import SubmissionDecided
@@ -22,23 +23,21 @@ class Sort:
 
 async def merge(tx: Connection, batch: Batch[SubmissionDecided]) -> None:
     """Keeps the highest revision of each submission and moves the counts by the exact difference."""
-    ordered = sorted(
-        batch.received, key=lambda each: (each.event.campaign, each.event.submission_id, each.event.revision)
-    )
-    for campaign, group in groupby(ordered, key=lambda each: each.event.campaign):
+    ordered = sorted(batch.received, key=attrgetter("event.campaign", "event.submission_id", "event.revision"))
+    for campaign, group in groupby(ordered, key=attrgetter("event.campaign")):
         received = list(group)
         newest: dict[str, Received[SubmissionDecided]] = {}
-        for each in received:  # revisions rise; of equal ones the first in the log stays
-            kept = newest.get(each.event.submission_id)
-            if kept is None or each.event.revision > kept.event.revision:
-                newest[each.event.submission_id] = each
+        for decision in received:  # revisions rise; of equal ones the first in the log stays
+            kept = newest.get(decision.event.submission_id)
+            if kept is None or decision.event.revision > kept.event.revision:
+                newest[decision.event.submission_id] = decision
         moved, revisions = await _upsert(tx, campaign, list(newest.values()))
         if moved:
-            last_known_at = max(each.event.known_at for each in received)
+            last_known_at = max(decision.event.known_at for decision in received)
             await changes.record(tx, campaign, SUBMISSION_DECISIONS, last_known_at, revisions)
         if moved < len(received):
-            for each in await _conflicts(tx, campaign, received):
-                batch.reject(each, REVISION_CONFLICT, CONFLICT_DETAIL)
+            for decision in await _conflicts(tx, campaign, received):
+                batch.reject(decision, REVISION_CONFLICT, CONFLICT_DETAIL)
 
 
 async def _upsert(tx: Connection, campaign: str, received: list[Received[SubmissionDecided]]) -> tuple[int, int]:
@@ -46,7 +45,7 @@ async def _upsert(tx: Connection, campaign: str, received: list[Received[Submiss
     (row,) = await tx.fetch(
         """
         WITH changed AS (
-            INSERT INTO reporting.submission_decision AS known
+            INSERT INTO reporting.submission_decision AS kept
                    (campaign, submission_id, revision, outcome, reason, content_sha256)
             SELECT $1, submission_id::uuid, revision, outcome, reason, content_sha256
               FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::bytea[])
@@ -54,14 +53,14 @@ async def _upsert(tx: Connection, campaign: str, received: list[Received[Submiss
             ON CONFLICT (campaign, submission_id) DO UPDATE
                SET revision = excluded.revision, outcome = excluded.outcome, reason = excluded.reason,
                    content_sha256 = excluded.content_sha256
-             WHERE excluded.revision > known.revision
+             WHERE excluded.revision > kept.revision
             RETURNING new.revision - coalesce(old.revision, 0) AS risen,
                       old.outcome AS old_outcome, old.reason AS old_reason, new.outcome, new.reason),
         difference AS (
             SELECT outcome, reason, sum(n) AS n
               FROM (SELECT outcome, reason, 1 AS n FROM changed
                     UNION ALL
-                    SELECT old_outcome, old_reason, -1 FROM changed WHERE old_outcome IS NOT NULL) AS each
+                    SELECT old_outcome, old_reason, -1 FROM changed WHERE old_outcome IS NOT NULL) AS part
              GROUP BY outcome, reason HAVING sum(n) <> 0),
         counted AS (
             INSERT INTO reporting.decision_count AS total (campaign, outcome, reason, n)
@@ -84,11 +83,11 @@ async def _conflicts(
         SELECT ord
           FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::bytea[]) WITH ORDINALITY
                AS event (submission_id, revision, outcome, reason, content_sha256, ord)
-          JOIN reporting.submission_decision AS known
-            ON known.campaign = $1 AND known.submission_id = event.submission_id::uuid
-               AND known.revision = event.revision
-         WHERE known.content_sha256 IS DISTINCT FROM event.content_sha256
-           AND (known.outcome, known.reason) IS DISTINCT FROM (event.outcome, event.reason)
+          JOIN reporting.submission_decision AS kept
+            ON kept.campaign = $1 AND kept.submission_id = event.submission_id::uuid
+               AND kept.revision = event.revision
+         WHERE kept.content_sha256 IS DISTINCT FROM event.content_sha256
+           AND (kept.outcome, kept.reason) IS DISTINCT FROM (event.outcome, event.reason)
          ORDER BY ord
         """,
         campaign,
@@ -98,13 +97,13 @@ async def _conflicts(
 
 
 def _columns(received: list[Received[SubmissionDecided]]) -> tuple[list[Any], ...]:
-    events = [each.event for each in received]
+    events = [decision.event for decision in received]
     return (
         [event.submission_id for event in events],
         [event.revision for event in events],
         [event.outcome for event in events],
         [event.reason or "" for event in events],
-        [each.content_sha256 for each in received],
+        [decision.content_sha256 for decision in received],
     )
 
 

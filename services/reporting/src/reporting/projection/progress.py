@@ -27,7 +27,7 @@ WATERMARK: Final = """
               FROM (SELECT topic, partition FROM reporting.progress_mark
                      UNION SELECT topic, partition FROM exactly_once.position) AS part
               LEFT JOIN exactly_once.position AS position USING (topic, partition)
-             WHERE part.topic = ANY($topics)) AS each
+             WHERE part.topic = ANY($topics)) AS heard
 """
 FACT_TOPICS: Final = [
     topic.name for topic in CATALOGUE if "reporting" in topic.readers and not topic.compacted

@@ -31,14 +31,14 @@ MERGE: Final = """
                AS sent (known_at, recorded_at, received_at, person_id, revision, recorded_on, counts, campaign, "group",
                         kind, cause, domicile_regency, session_id, content_sha256, newest)),
     changed AS (
-        INSERT INTO reporting.recording_current AS known
+        INSERT INTO reporting.recording_current AS latest
                (campaign, person_id, revision, counts, "group", recorded_on, kind, domicile)
         SELECT campaign, person_id, revision, counts, "group", recorded_on, kind, coalesce(domicile_regency, '')
           FROM event WHERE newest
         ON CONFLICT (campaign, person_id) DO UPDATE
            SET revision = excluded.revision, counts = excluded.counts, "group" = excluded."group",
                recorded_on = excluded.recorded_on, kind = excluded.kind, domicile = excluded.domicile
-         WHERE excluded.revision > known.revision
+         WHERE excluded.revision > latest.revision
         RETURNING new.person_id, coalesce(old.revision, 0) AS old_revision,
                   old.counts AS old_counts, old."group" AS old_group, old.recorded_on AS old_recorded_on,
                   old.kind AS old_kind, old.domicile AS old_domicile,
@@ -47,7 +47,7 @@ MERGE: Final = """
         SELECT "group", recorded_on, kind, domicile, sum(n) AS n
           FROM (SELECT "group", recorded_on, kind, domicile, 1 AS n FROM changed WHERE counts
                 UNION ALL
-                SELECT old_group, old_recorded_on, old_kind, old_domicile, -1 FROM changed WHERE old_counts) AS each
+                SELECT old_group, old_recorded_on, old_kind, old_domicile, -1 FROM changed WHERE old_counts) AS part
          GROUP BY "group", recorded_on, kind, domicile HAVING sum(n) <> 0),
     counted AS (
         INSERT INTO reporting.coverage_day AS day (campaign, "group", recorded_on, kind, domicile, n)
@@ -89,18 +89,17 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
     A revision that is known with other content is rejected; of two in one batch the first stands.
     """
     by_campaign: dict[str, list[Received[Recording]]] = defaultdict(list)
-    for each in batch:
-        by_campaign[each.event.campaign].append(each)
+    for recording in batch:
+        by_campaign[recording.event.campaign].append(recording)
     for campaign, received in sorted(by_campaign.items()):
-        rows = distinct([row(each) for each in received])
+        rows = distinct([row(recording) for recording in received])
         kept: int = await tx.fetchval(MERGE, campaign, rows, newest(rows))
         if kept < len(rows):
             kept += await tx.fetchval(KEEP, rows)
         if kept:
             await changes.record(tx, campaign, RECORDINGS, max(map(_known_at, rows)), kept)
         if kept < len(received):
-            conflicts = await tx.fetch(CONFLICTS, [row(each) for each in received])
-            for conflict in conflicts:
+            for conflict in await tx.fetch(CONFLICTS, [row(recording) for recording in received]):
                 batch.reject(received[conflict["ord"] - 1], REVISION_CONFLICT, CONFLICT_DETAIL)
 
 
@@ -116,10 +115,10 @@ def distinct(rows: list[Row]) -> list[Row]:
     """
     first: list[Row] = []
     person, revision = "", 0
-    for each in sorted(sorted(rows, key=_revision), key=_person):
-        if _revision(each) != revision or _person(each) != person:
-            first.append(each)
-            person, revision = _person(each), _revision(each)
+    for version in sorted(sorted(rows, key=_revision), key=_person):
+        if _revision(version) != revision or _person(version) != person:
+            first.append(version)
+            person, revision = _person(version), _revision(version)
     return first
 
 

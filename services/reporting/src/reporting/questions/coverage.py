@@ -88,11 +88,10 @@ class Coverage(Asked):
 
     total: Total
     rows: list[GroupRow] | list[DayRow] | list[KindRow] | list[DomicileRow]
-    domiciled: Annotated[Domiciled | None, Field(exclude_if=lambda found: found is None)] = None
+    domiciled: Annotated[Domiciled | None, Field(exclude_if=lambda domiciled: domiciled is None)] = None
 
     @property
     def by_group(self) -> dict[str, GroupRow]:
-        """The rows that are of groups."""
         return {row.group: row for row in self.rows if isinstance(row, GroupRow)}
 
 

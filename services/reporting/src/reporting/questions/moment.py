@@ -117,7 +117,7 @@ class Heard:
 
 
 def previous(day: date) -> date:
-    """The day before."""
+    """The day before; the first day there is has none, and is returned."""
     return day if day == date.min else day - timedelta(days=1)
 
 

@@ -98,32 +98,29 @@ class Reading:
 
     @property
     def decided_by_then(self) -> list[TargetUpdated]:
-        """Those that were known."""
+        """Those of the decisions that were known at the moment."""
         then = self.moment.asked_known_at
         return [target for target in self.decided if then is None or target.known_at <= then]
 
     @cached_property
     def targets(self) -> TargetsInForce:
-        """The targets in force."""
         return in_force(self.decided, self.moment.as_of, self.moment.asked_known_at)
 
     @cached_property
     def schools(self) -> dict[str, SchoolListed]:
-        """The schools by NPSN."""
+        """By NPSN."""
         return {school.npsn: school for school in map(SCHOOLS.fact, self.rows["school"])}
 
     @cached_property
     def visits(self) -> list[Visit]:
-        """The visits in the order of their days."""
+        """In the order of their days."""
         return in_order(map(VISITS.fact, self.rows["visit"]))
 
     async def coverage(self, *by: By) -> list[Coverage]:
         """How far the campaign is, with each of these sorts of rows."""
         targets = self.targets
         counts = await self.count(*by, since=targets.counting_from, starts=targets.later_starts)
-        return [
-            coverage(self.moment, targets, self.schools, each, count) for each, count in zip(by, counts, strict=True)
-        ]
+        return [coverage(self.moment, targets, self.schools, *way) for way in zip(by, counts, strict=True)]
 
     async def days(self, group: str) -> Mapping[str, int]:
         """How many persons of a group count on each day."""
@@ -139,7 +136,7 @@ class Reading:
         `starts` are later first days of some groups.
         """
         slug, known_at = self.moment.campaign.campaign, self.moment.asked_known_at
-        columns = [COLUMNS[each] for each in by]
+        columns = [COLUMNS[way] for way in by]
         starts = starts or {}
         rows = await self.tx.fetch(
             f"""
@@ -161,13 +158,13 @@ class Reading:
             list(starts),
             list(starts.values()),
         )
-        own: list[dict[str, int]] = [{} for _ in by]
-        total = [0 for _ in by]
+        counted: list[dict[str, int]] = [{} for _ in by]
+        totals = [0 for _ in by]
         for row in rows:
             way = next(number for number in range(len(by)) if row[number] is not None)
-            own[way][row[way]] = row["own"] if by[way] == "group" else row["n"]
-            total[way] += row["n"]
-        return [Counts(*each) for each in zip(own, total, strict=True)]
+            counted[way][row[way]] = row["own"] if by[way] == "group" else row["n"]
+            totals[way] += row["n"]
+        return [Counts(in_rows, total) for in_rows, total in zip(counted, totals, strict=True)]
 
 
 async def read(tx: Connection, at: Moment) -> Reading:

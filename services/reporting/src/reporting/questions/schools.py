@@ -52,8 +52,6 @@ class Schools(Asked):
 
 
 class OneSchool(Asked):
-    """One school, with the decisions about its target and its visits."""
-
     school: School
     targets: list[TargetUpdated]
     visits: list[Visit]
@@ -78,28 +76,13 @@ def combine(
 
 
 def _school(npsn: str, listed: SchoolListed | None, row: GroupRow | None, visit: Visit | None) -> School:
-    said = {} if listed is None else listed.model_dump(exclude={"npsn", "campaign", "revision", "known_at"})
-    figures = line(None, 0) if row is None else row
+    described = {} if listed is None else listed.model_dump(exclude={"npsn", "campaign", "revision", "known_at"})
+    figures = line(None, 0) if row is None else line(row.target, row.recorded)
     return School(
-        **said,
+        **described,
+        **figures._asdict(),
         npsn=npsn,
         group=group_of(npsn),
         listed=listed is not None,
-        target=figures.target,
-        recorded=figures.recorded,
-        remaining=figures.remaining,
-        excess=figures.excess,
-        coverage=figures.coverage,
-        next_visit=None if visit is None else _next(visit),
-    )
-
-
-def _next(visit: Visit) -> NextVisit:
-    return NextVisit(
-        visit_id=visit.visit_id,
-        kind=visit.kind,
-        place=visit.place,
-        day=visit.day,
-        starts_at=visit.starts_at,
-        sets=len(visit.sets),
+        next_visit=None if visit is None else NextVisit(**{**dict(visit), "sets": len(visit.sets)}),
     )

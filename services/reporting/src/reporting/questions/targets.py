@@ -20,7 +20,7 @@ class TargetsInForce:
 
     @property
     def allocated(self) -> int:
-        """The sum over the groups."""
+        """The sum of the groups' targets."""
         return sum(target.value for target in self.groups.values())
 
     @property

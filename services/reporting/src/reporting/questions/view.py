@@ -27,7 +27,7 @@ class View:
 
 
 async def view(reading: Reading) -> View:
-    """Two statements beside those of the reading."""
+    """Takes two statements beside those of the reading."""
     group, day, kind, domicile = await reading.coverage("group", "day", "kind", "domicile")
     at = reading.moment
     return View(

@@ -19,26 +19,18 @@ from contracts.types import Campaign, Flag, Label, Slug
 from exactly_once import Connection
 from scheduling.campaigns.store import opened as opened_campaign
 from scheduling.sets.handlers import put_set as put_recording_set
+from scheduling.sets.rules import RecordingSet
 from scheduling.sets.store import SETS
 
 
 class PutSet(Revised):
-    """A recording set."""
-
     set_id: Annotated[Slug | None, Field(description="If given, the one in the address.")] = None
     label: Label | None = None
     in_service: Flag = True
 
 
-class SetReturn(BaseModel):
+class SetReturn(RecordingSet):
     """A recording set as it is now."""
-
-    campaign: str
-    set_id: str
-    revision: int
-    known_at: datetime
-    label: str | None = None
-    in_service: bool
 
 
 class SetsReturn(BaseModel):
@@ -48,7 +40,6 @@ class SetsReturn(BaseModel):
 
 
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """The sets. `pool` is used, not opened."""
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["sets"], responses=problems(NOT_FOUND))
 
     @routes.put(
@@ -84,6 +75,8 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
         async with pool.acquire() as tx:
             await opened_campaign(tx, campaign)
             sets = await SETS.newest(tx, campaign)
-        return JSONResponse({"sets": [each.model_dump(mode="json", exclude_none=True) for each in sets]})
+        return JSONResponse(
+            {"sets": [recording_set.model_dump(mode="json", exclude_none=True) for recording_set in sets]}
+        )
 
     return routes

@@ -1,9 +1,11 @@
 """HTTP in: the visits of a campaign."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Final, cast
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,9 +19,9 @@ from chassis.openapi import ETAG, problems
 from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION
 from chassis.refusal import Refused, Unknown
 from contracts.envelope import HasRevision
-from contracts.schools import CampaignOpened, npsn_of
+from contracts.schools import CampaignOpened, Clock, npsn_of
 from contracts.types import AnyUuid, Campaign, Count, Day, Group, Kind, Label, Reason, Slug, Whole
-from contracts.visits import MissedReason, VisitStatus
+from contracts.visits import MissedReason, Visit, VisitStatus
 from exactly_once import Connection
 from scheduling.campaigns.store import opened as opened_campaign
 from scheduling.visits import handlers, model, store
@@ -29,7 +31,7 @@ LOCATION: Final = {"Location": {"description": "Where the visit is.", "schema": 
 COMMAND: Final = problems(NOT_FOUND, REFUSED, STALE_REVISION, INVALID, KEY_REUSED)
 
 
-def _one_or_the_other(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+def _ids_or_number(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     """One error about `sets`, where pydantic has one for each of the two, with pointers to nowhere."""
     try:
         return validate(value)
@@ -41,7 +43,7 @@ SetList = Annotated[list[Slug], Field(min_length=1, max_length=100)]
 HowMany = Annotated[int, Field(ge=1, le=100), Whole()]
 Sets = Annotated[
     SetList | HowMany,
-    WrapValidator(_one_or_the_other),
+    WrapValidator(_ids_or_number),
     Field(description="Ids of the recording sets that go, or how many: then the lowest ids of the free ones."),
 ]
 Groups = Annotated[list[Group], Field(max_length=200, description="Whom it is for; a school visit names its schools.")]
@@ -70,17 +72,8 @@ class Schedule(Revised):
     expected: Count | None = None
 
     def asked(self) -> model.Asked:
-        """For the rules."""
-        return model.Asked(
-            kind=self.kind,
-            place=self.place,
-            day=self.day,
-            sets=self.sets,
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            groups=tuple(self.groups),
-            expected=self.expected,
-        )
+        """All that it says of the visit but its id."""
+        return model.Asked(**self.said("visit_id"))
 
 
 class OfVisit(Revised):
@@ -102,12 +95,16 @@ class Reschedule(OfVisit):
     expected: Annotated[Count | None, Field(description="Null takes the number away.")] = None
     status: Annotated[VisitStatus | None, Field(description="If given, the one that it has.")] = None
 
-    def changes(self) -> model.Changes:
-        """For the rules."""
-        said = self.model_dump(include=set(model.Changes.__annotations__), exclude_unset=True)
-        return cast(
-            model.Changes, {name: value for name, value in said.items() if value is not None or name == "expected"}
-        )
+    def changes(self) -> dict[str, Any]:
+        """The fields of `Asked` that are to be others."""
+        sent = self.model_dump(include={field.name for field in fields(model.Asked)}, exclude_unset=True)
+        return {name: value for name, value in sent.items() if value is not None or name == "expected"}
+
+    def check(self, clock: Clock, expected: int | None, current: HasRevision | None) -> None:
+        """Also that the status, if there is one, is the visit's. Raises Refused, Stale."""
+        super().check(clock, expected, current)
+        if self.status not in (None, getattr(current, "status", None)):
+            raise Refused("", ("#/status", "cannot be changed here: cancel or complete the visit"))
 
 
 class Cancel(OfVisit):
@@ -122,23 +119,9 @@ class Complete(OfVisit):
     missed: Missed | None = None
 
 
-class VisitReturn(BaseModel):
+class VisitReturn(Visit):
     """A visit as it is now: what its event says, and why it was cancelled."""
 
-    campaign: str
-    visit_id: str
-    revision: int
-    known_at: datetime
-    kind: str
-    groups: list[str]
-    place: str
-    day: date
-    starts_at: datetime
-    ends_at: datetime
-    sets: list[str]
-    status: VisitStatus
-    expected: int | None = None
-    missed: dict[str, int] | None = None
     reason: str | None = None
 
 
@@ -148,16 +131,20 @@ class VisitsReturn(BaseModel):
     visits: list[VisitReturn]
 
 
+@dataclass(frozen=True, slots=True)
+class ToVisit:
+    """Address and headers of a command to a visit."""
+
+    request: Request
+    campaign: Campaign
+    visit_id: AnyUuid
+    expected: IfMatch
+    key: IdempotencyKey = None
+
+
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    """The visits. `pool` is used, not opened."""
     routes = APIRouter(prefix=BASE, tags=["visits"], responses=problems(NOT_FOUND))
-    _read(routes, pool)
-    _plan(routes, commands)
-    _end(routes, commands)
-    return routes
 
-
-def _read(routes: APIRouter, pool: Pool) -> None:
     @routes.get("/visits", response_model=VisitsReturn)
     async def list_visits(
         campaign: Campaign,
@@ -183,8 +170,6 @@ def _read(routes: APIRouter, pool: Pool) -> None:
             raise Unknown("The campaign has no such visit.", reason="unknown_visit")
         return _answer(visit).response()
 
-
-def _plan(routes: APIRouter, commands: Commands) -> None:
     @routes.post(
         "/visits",
         status_code=201,
@@ -199,7 +184,7 @@ def _plan(routes: APIRouter, commands: Commands) -> None:
     async def schedule(
         request: Request, campaign: Campaign, body: Schedule, expected: IfMatchOrNew, key: IdempotencyKey = None
     ) -> Response:
-        """Schedules a visit. The same `visit_id` and plan again is answered with the visit as it is now."""
+        """Schedules a visit. The same `visit_id` and plan again returns the visit as it is now."""
 
         async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
             check = Expected(body, opened.clock, expected)
@@ -209,77 +194,36 @@ def _plan(routes: APIRouter, commands: Commands) -> None:
 
         return await commands.do(request, campaign, key, body, act)
 
-    @routes.patch("/visits/{visit_id}", response_model=VisitReturn, responses={**COMMAND, 200: {"headers": ETAG}})
-    async def reschedule(
-        request: Request,
-        campaign: Campaign,
-        visit_id: AnyUuid,
-        body: Reschedule,
-        expected: IfMatch,
-        key: IdempotencyKey = None,
-    ) -> Response:
-        """Gives the visit another day, time, place or other sets. Nothing changed: no new revision."""
-
-        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
-            body.check_address(visit_id=visit_id)
-            check = ExpectedStatus(body, opened.clock, expected)
-            return _answer(await handlers.reschedule_visit(tx, opened, visit_id, body.changes(), now, check))
-
-        return await commands.do(request, campaign, key, body, act)
-
-
-def _end(routes: APIRouter, commands: Commands) -> None:
     documented: Any = {"response_model": VisitReturn, "responses": {**COMMAND, 200: {"headers": ETAG}}}
 
-    @routes.post("/visits/{visit_id}/cancel", **documented)
-    async def cancel(
-        request: Request,
-        campaign: Campaign,
-        visit_id: AnyUuid,
-        body: Cancel,
-        expected: IfMatch,
-        key: IdempotencyKey = None,
+    async def change(
+        to: ToVisit, body: OfVisit, handler: Callable[..., Awaitable[model.PlannedVisit]], **asked: Any
     ) -> Response:
-        """Cancels the visit, for good; its sets are free."""
-
         async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
-            body.check_address(visit_id=visit_id)
-            check = Expected(body, opened.clock, expected)
-            return _answer(await handlers.cancel_visit(tx, opened, visit_id, body.reason, now, check))
+            body.check_address(visit_id=to.visit_id)
+            check = Expected(body, opened.clock, to.expected)
+            return _answer(await handler(tx, opened, to.visit_id, **asked, now=now, check=check))
 
-        return await commands.do(request, campaign, key, body, act)
+        return await commands.do(to.request, to.campaign, to.key, body, act)
+
+    @routes.patch("/visits/{visit_id}", **documented)
+    async def reschedule(to: Annotated[ToVisit, Depends()], body: Reschedule) -> Response:
+        """Gives the visit another day, time, place or other sets. Nothing changed: no new revision."""
+        return await change(to, body, handlers.reschedule_visit, changes=body.changes())
+
+    @routes.post("/visits/{visit_id}/cancel", **documented)
+    async def cancel(to: Annotated[ToVisit, Depends()], body: Cancel) -> Response:
+        """Cancels the visit, for good; its sets are free."""
+        return await change(to, body, handlers.cancel_visit, reason=body.reason)
 
     @routes.post("/visits/{visit_id}/complete", **documented)
     async def complete(
-        request: Request,
-        campaign: Campaign,
-        visit_id: AnyUuid,
-        body: Annotated[Complete, Body(default_factory=Complete)],
-        expected: IfMatch,
-        key: IdempotencyKey = None,
+        to: Annotated[ToVisit, Depends()], body: Annotated[Complete, Body(default_factory=Complete)]
     ) -> Response:
         """Says that the visit took place, and who was missed why. On its day or after."""
+        return await change(to, body, handlers.complete_visit, missed=body.missed)
 
-        async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
-            body.check_address(visit_id=visit_id)
-            check = Expected(body, opened.clock, expected)
-            return _answer(await handlers.complete_visit(tx, opened, visit_id, body.missed, now, check))
-
-        return await commands.do(request, campaign, key, body, act)
-
-
-class ExpectedStatus(Expected):
-    """Also that the body's status, if it has one, is the visit's."""
-
-    def __init__(self, body: Reschedule, *expected: Any) -> None:
-        super().__init__(body, *expected)
-        self._status = body.status
-
-    def __call__(self, last: HasRevision | None) -> None:
-        """Raises Refused, Stale."""
-        super().__call__(last)
-        if self._status not in (None, getattr(last, "status", None)):
-            raise Refused("", ("#/status", "cannot be changed here: cancel or complete the visit"))
+    return routes
 
 
 def _sees(caller: Caller, visit: model.PlannedVisit) -> bool:

@@ -10,4 +10,4 @@ SETS: Final = FactTable("scheduling.set_revision", RecordingSet)
 
 async def in_service(tx: Connection, campaign: str) -> dict[str, bool]:
     """The campaign's sets by id, and whether each is in service."""
-    return {each.set_id: each.in_service for each in await SETS.newest(tx, campaign)}
+    return {recording_set.set_id: recording_set.in_service for recording_set in await SETS.newest(tx, campaign)}

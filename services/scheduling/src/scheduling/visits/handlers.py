@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from chassis.refusal import Check, Taken, Unknown, unchecked
 from contracts.schools import CampaignOpened
@@ -10,7 +11,7 @@ from scheduling.campaigns import store as campaigns
 from scheduling.sets import store as sets
 from scheduling.visits import rules, store
 from scheduling.visits.constraints import Situation
-from scheduling.visits.model import Asked, Changes, PlannedVisit
+from scheduling.visits.model import Asked, PlannedVisit
 
 
 async def schedule_visit(
@@ -26,13 +27,13 @@ async def schedule_visit(
     Raises Refused, Taken where the id has another plan, and what `check` raises of the visit that is there.
     """
     visit_id = visit_id or await store.new_id(tx)
-    there = await store.last(tx, campaign.campaign, visit_id)
-    check(there)
-    if there is not None:
-        first = await store.last(tx, campaign.campaign, visit_id, 1) or there
+    last = await store.last(tx, campaign.campaign, visit_id)
+    check(last)
+    if last is not None:
+        first = await store.last(tx, campaign.campaign, visit_id, 1) or last
         if not rules.asks_for(asked, first.plan, campaign.zone):
             raise Taken("This visit_id has another plan already: use a new one, or PATCH the visit.")
-        return there
+        return last
     return await _add(tx, None, rules.schedule(visit_id, asked, await _situation(tx, campaign, asked), now))
 
 
@@ -40,12 +41,12 @@ async def reschedule_visit(
     tx: Connection,
     campaign: CampaignOpened,
     visit_id: str,
-    changes: Changes,
+    changes: Mapping[str, Any],
     now: datetime,
     check: Check = unchecked,
 ) -> PlannedVisit:
-    """Gives a visit another day, time, place or other sets. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    """Changes a visit, by fields of `Asked`. Raises Refused, Unknown, and what `check` raises of it."""
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     asked = rules.after(visit, changes, campaign.zone)
     return await _add(tx, visit, rules.reschedule(visit, asked, await _situation(tx, campaign, asked), now))
 
@@ -54,7 +55,7 @@ async def cancel_visit(
     tx: Connection, campaign: CampaignOpened, visit_id: str, reason: str, now: datetime, check: Check = unchecked
 ) -> PlannedVisit:
     """Cancels a visit, for good; its sets are free. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     return await _add(tx, visit, rules.cancel(visit, reason, now))
 
 
@@ -67,20 +68,15 @@ async def complete_visit(
     check: Check = unchecked,
 ) -> PlannedVisit:
     """Says that a visit took place, and who was missed why. Raises Refused, Unknown, and what `check` raises of it."""
-    visit = await _checked(tx, campaign, visit_id, check)
+    visit = await get_visit(tx, campaign.campaign, visit_id, check)
     return await _add(tx, visit, rules.complete(visit, missed, campaign.zone, now))
 
 
-async def get_visit(tx: Connection, campaign: str, visit_id: str) -> PlannedVisit:
-    """A visit as it is now. Raises Unknown."""
+async def get_visit(tx: Connection, campaign: str, visit_id: str, check: Check = unchecked) -> PlannedVisit:
+    """A visit as it is now. Raises Unknown, and what `check` raises of it."""
     visit = await store.last(tx, campaign, visit_id)
     if visit is None:
         raise Unknown("The campaign has no such visit.", reason="unknown_visit")
-    return visit
-
-
-async def _checked(tx: Connection, campaign: CampaignOpened, visit_id: str, check: Check) -> PlannedVisit:
-    visit = await get_visit(tx, campaign.campaign, visit_id)
     check(visit)
     return visit
 

@@ -1,9 +1,9 @@
 """A visit, its plan, and what the `visits` topic says about it. Pure data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal
 
 from contracts.visits import Visit, VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled, VisitStatus
 
@@ -18,12 +18,6 @@ _EVENT: Final[Mapping[Cause, type[Visit]]] = {
     "completed": VisitCompleted,
 }
 _CAUSE: Final = {model: cause for cause, model in _EVENT.items()}
-_STATUS: Final[Mapping[Cause, VisitStatus]] = {
-    "scheduled": "scheduled",
-    "rescheduled": "scheduled",
-    "cancelled": "cancelled",
-    "completed": "completed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +58,10 @@ class PlannedVisit:
 
     @property
     def status(self) -> VisitStatus:
-        """What became of it."""
-        return _STATUS[self.cause]
+        return "scheduled" if self.cause == "rescheduled" else self.cause
 
     def named(self, **more: Any) -> dict[str, Any]:
-        """As refusals name it."""
+        """How refusals name it, with `more` beside."""
         return {
             "visit_id": self.visit_id,
             "day": self.plan.day.isoformat(),
@@ -89,41 +82,20 @@ class Asked:
     sets: list[str] | int
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    groups: tuple[str, ...] = ()
+    groups: Sequence[str] = ()
     expected: int | None = None
-
-
-class Changes(TypedDict, total=False):
-    """What a visit is to have instead; what is missing stays."""
-
-    kind: str
-    place: str
-    day: date
-    starts_at: datetime
-    ends_at: datetime
-    sets: list[str] | int
-    groups: list[str]
-    expected: int | None
 
 
 def event(visit: PlannedVisit) -> Visit:
     """What the `visits` topic says about this revision: the same for the same revision, whenever it is made."""
-    plan = visit.plan
     return _EVENT[visit.cause](
         campaign=visit.campaign,
         visit_id=visit.visit_id,
         revision=visit.revision,
         known_at=visit.known_at,
-        kind=plan.kind,
-        groups=list(plan.groups),
-        place=plan.place,
-        day=plan.day,
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
-        sets=list(plan.sets),
         status=visit.status,
-        expected=plan.expected,
         missed=None if visit.missed is None else dict(visit.missed),
+        **asdict(visit.plan),
     )
 
 

@@ -4,15 +4,15 @@ A visit is planned for a day, moved, cancelled or completed: each makes its next
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, time
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from contracts.envelope import next_known_at
 from scheduling.refusal import Refused
 from scheduling.visits.constraints import Situation, choose
-from scheduling.visits.model import Asked, Cause, Changes, Plan, PlannedVisit
+from scheduling.visits.model import Asked, Cause, Plan, PlannedVisit
 
 OPENS: Final = time(8)
 CLOSES: Final = time(14)
@@ -24,24 +24,16 @@ def schedule(visit_id: str, asked: Asked, situation: Situation, known_at: dateti
     return PlannedVisit(situation.campaign.campaign, visit_id, 1, known_at.astimezone(UTC), "scheduled", plan)
 
 
-def after(visit: PlannedVisit, changes: Changes, zone: str) -> Asked:
-    """What the changes ask for, the rest as it is: another day keeps the hours on the campaign's clock."""
+def after(visit: PlannedVisit, changes: Mapping[str, Any], zone: str) -> Asked:
+    """The visit's plan with the fields that change: another day keeps the hours on the campaign's clock."""
     plan, clock = visit.plan, ZoneInfo(zone)
     day = changes.get("day", plan.day)
 
     def moved(instant: datetime) -> datetime:
         return datetime.combine(day, instant.astimezone(clock).time(), clock)
 
-    return Asked(
-        kind=changes.get("kind", plan.kind),
-        place=changes.get("place", plan.place),
-        day=day,
-        sets=changes.get("sets", list(plan.sets)),
-        starts_at=changes.get("starts_at", moved(plan.starts_at)),
-        ends_at=changes.get("ends_at", moved(plan.ends_at)),
-        groups=tuple(changes.get("groups", plan.groups)),
-        expected=changes.get("expected", plan.expected),
-    )
+    hours = {"starts_at": moved(plan.starts_at), "ends_at": moved(plan.ends_at)}
+    return Asked(**{**asdict(plan), "sets": list(plan.sets), **hours, **changes})
 
 
 def reschedule(visit: PlannedVisit, asked: Asked, situation: Situation, known_at: datetime) -> PlannedVisit:
@@ -113,16 +105,8 @@ def _without_sets(asked: Asked, zone: ZoneInfo) -> Plan:
     """The plan that is asked for, before sets are chosen."""
     starts_at = asked.starts_at or datetime.combine(asked.day, OPENS, zone)
     ends_at = asked.ends_at or datetime.combine(asked.day, CLOSES, zone)
-    return Plan(
-        kind=asked.kind,
-        place=asked.place,
-        day=asked.day,
-        starts_at=starts_at.astimezone(UTC),
-        ends_at=ends_at.astimezone(UTC),
-        sets=(),
-        groups=asked.groups,
-        expected=asked.expected,
-    )
+    hours = {"starts_at": starts_at.astimezone(UTC), "ends_at": ends_at.astimezone(UTC)}
+    return Plan(**{**asdict(asked), **hours, "groups": tuple(asked.groups), "sets": ()})
 
 
 def _settle(visit_id: str, asked: Asked, situation: Situation, own: Iterable[str] = ()) -> Plan:
