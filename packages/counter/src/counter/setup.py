@@ -52,6 +52,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None) -> No
 
 def _write(home: Home, setup: Setup, device: DeviceKey, keyset: dict[str, Any]) -> None:
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.close_to_others()
     with home.alone("init"):
         if not home.device_key.exists():
             device.save(home.device_key)
