@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
+.PHONY: help install demo up down token test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -25,6 +25,9 @@ up: $(INSTALLED) ## start the native stack with the three services and no data
 
 down: $(INSTALLED) ## stop it and remove its data
 	@$(PY) -m stack down
+
+token: $(INSTALLED) ## print a token of the stack that is up (make -s token ROLE=head; SCHOOLS=, CAMPAIGNS= narrow it)
+	@$(PY) -m stack token $(or $(ROLE),administrator) $(if $(SCHOOLS),--schools '$(SCHOOLS)') $(if $(CAMPAIGNS),--campaigns '$(CAMPAIGNS)')
 
 demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself, SLOW=1 lasts minutes)
 	@$(PY) -m demo $(if $(ONCE),--once) $(if $(SLOW),--slow)
@@ -58,6 +61,7 @@ check-imports: $(INSTALLED)
 	@$(VENV)/bin/lint-imports --no-cache
 check-contracts: $(INSTALLED)
 	@$(PY) -m contracts.generate --check
+	@$(PY) docs/matrix.py --check
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 
@@ -67,8 +71,9 @@ bench-reporting: $(INSTALLED) ## CPU per event of the reporting consumer on a ba
 bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at 50 events a second
 	@$(PY) -m bench.freshness
 
-contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, and build/asyncapi.json
+contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, build/asyncapi.json, the tables of docs/access.md
 	@$(PY) -m contracts.generate
+	@$(PY) docs/matrix.py
 	@$(PY) -m contracts.asyncapi build/asyncapi.json
 
 fix: $(INSTALLED) ## format and mend what can be mended

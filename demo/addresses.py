@@ -23,6 +23,7 @@ class Addresses:
     kafka: str
     counters: Path
     env_file: Path | None = None
+    token: str = ""  # an administrator's; a system without an issuer wants none
     ours: bool = False  # started for the demo, and stopped with it
 
     @classmethod
@@ -31,7 +32,8 @@ class Addresses:
         if missing := [name for name in NAMES if not variables.get(name)]:
             raise DemoError(f"{' and '.join(missing)} must be set as well, or none of {', '.join(NAMES)}")
         enrollment, scheduling, reporting = (variables[name].rstrip("/") for name in NAMES[:3])
-        return cls(enrollment, scheduling, reporting, variables[NAMES[3]], counters, env_file)
+        kafka, token = variables[NAMES[3]], variables.get("TOKEN", "")
+        return cls(enrollment, scheduling, reporting, kafka, counters, env_file, token)
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def _own(path: Path, counters: Path, tell: Callable[[str], None]) -> Iterator[Ad
             stack.start()
         try:
             variables = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-            variables["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
+            variables |= {"KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers, "TOKEN": stack.token("administrator")}
             with watched(stack, tell):
                 yield replace(Addresses.read(variables, counters, home.env_file), ours=True)
         finally:

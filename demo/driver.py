@@ -50,7 +50,8 @@ class Driver:
 
     def __init__(self, addresses: Addresses, campaign: Campaign, plan: Plan) -> None:
         self._campaign, self._plan = campaign, plan
-        self._http = httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=16))
+        headers = {"Authorization": f"Bearer {addresses.token}"} if addresses.token else {}
+        self._http = httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=16), headers=headers)
         slug = campaign.facts["slug"]
         self.office = Office(addresses, slug, self._http)
         self._counters = Counters(addresses, slug, plan.devices, self._http)

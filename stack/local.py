@@ -1,5 +1,6 @@
 """The local stack: Kafka and PostgreSQL side by side, and the services on top, for the length of a `with` block."""
 
+import json
 import os
 import signal
 import sys
@@ -11,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Self, TypedDict, TypeVar
+from typing import Any, Self, TypedDict, TypeVar
 
-from stack.home import Home, default_home, write_environment
+from stack import issuer
+from stack.home import REPOSITORY, Home, default_home, write_environment
 from stack.kafka import Kafka
 from stack.ports import HOST, check_free, port_for
 from stack.postgres import Database, Postgres
@@ -22,6 +24,15 @@ from stack.progress import Report, Timings, silent, timed
 from stack.services import SERVICES, Service
 
 T = TypeVar("T")
+
+
+ISSUER_PORT = "JB_ISSUER_PORT"
+
+
+def token(home: Home, issued_by: str, role: str, *, seconds: int, **claims: Any) -> str:
+    """A bearer token of the stack in this folder. Raises ValueError for a role that there is not."""
+    key = home.secret("ISSUER_KEY", issuer.new_key)
+    return issuer.signed(key, issued_by, issuer.user(role) | claims, seconds=seconds)
 
 
 class _Surroundings(TypedDict):
@@ -54,6 +65,7 @@ class LocalStack:
         self._kafka: Kafka | None = None
         self._postgres: Postgres | None = None
         self._ports: dict[str, int] = {}
+        self.issuer = ""  # its address
 
     @property
     def kafka(self) -> Kafka:
@@ -75,6 +87,14 @@ class LocalStack:
             merged.update(self._environment(service))
         return merged
 
+    def token(self, role: str, *, seconds: int = 10 * 365 * issuer.DAY, **claims: Any) -> str:
+        """A bearer token of the local user of a role; it lives as long as the stack, and then some."""
+        return token(self.home, self.issuer, role, seconds=seconds, **claims)
+
+    def bearer(self, role: str = "administrator") -> dict[str, str]:
+        """The header that makes a request one of that role."""
+        return {"Authorization": f"Bearer {self.token(role)}"}
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -93,7 +113,10 @@ class LocalStack:
             )
             self._postgres = Postgres(home, processes=processes, environ=environ)
             self._ports = {s.name: port_for(s.name, s.port_variable, self._environ) for s in self.services}
-            self._together(self._start_kafka, self._start_postgres)
+            if self.services:
+                self._ports["issuer"] = port_for("issuer", ISSUER_PORT, self._environ)
+            issuers = [self._start_issuer] if self.services else []
+            self._together(self._start_kafka, self._start_postgres, *issuers)
             self._together(*(partial(self._prepare, service) for service in self.services))
             self._together(*(partial(self._serve, service) for service in self.services))
             for service in self.services:
@@ -123,7 +146,7 @@ class LocalStack:
 
     def start_again(self, name: str) -> None:
         """Start a server or a service that has ended, on the same data and port; return when it is ready."""
-        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start}
+        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start, "issuer": self._start_issuer}
         servers.get(name, partial(self.start_service, name))()
 
     def dead(self) -> dict[str, str]:
@@ -140,6 +163,18 @@ class LocalStack:
             self.postgres.start()
             for service in self.services:
                 self.databases[service.name] = self.postgres.create_service_database(service.name)
+
+    def _start_issuer(self) -> None:
+        port = self._ports["issuer"]
+        check_free(port, "issuer", ISSUER_PORT)
+        keys = json.dumps([self.home.secret("ISSUER_KEY", issuer.new_key)])
+        env = {**self._environ, "JB_ISSUER_KEYS": keys, "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-P", "-m", "stack.issuer", str(port)]
+        self.issuer = f"http://{HOST}:{port}"
+        child = self._processes.spawn("issuer", command, cwd=self.home.path, env=env)
+        self.children["issuer"] = child
+        ready = _Ready(f"{self.issuer}/.well-known/openid-configuration")
+        self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
 
     def _prepare(self, service: Service) -> None:
         with timed(f"{service.name} {'+'.join(service.prepare)}", self.report):
@@ -163,12 +198,16 @@ class LocalStack:
 
     def _environment(self, service: Service) -> Mapping[str, str]:
         database, port = self.databases[service.name], self._ports[service.name]
-        return service.environment(self.home, self.bootstrap_servers, database, HOST, port)
+        return service.environment(self.home, self.bootstrap_servers, database, self.issuer, HOST, port)
 
     def _published(self) -> dict[str, str]:
         """`stack.env`: what other programs need to drive this stack."""
+        tokens = {f"TOKEN_{role.upper()}": self.token(role) for role in issuer.ROLES} if self.issuer else {}
+        known = {"OIDC_ISSUER": self.issuer, "TOKEN": tokens["TOKEN_ADMINISTRATOR"]} if self.issuer else {}
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            **known,
+            **tokens,
             **{f"{name.upper()}_URL": url for name, url in sorted(self.urls.items())},
             **{f"{name.upper()}_DATABASE_URL": database.url for name, database in sorted(self.databases.items())},
         }

@@ -15,7 +15,9 @@ from time import monotonic
 from stack import postgres
 from stack.errors import StackError
 from stack.home import REPOSITORY, Home, default_home, write_private
+from stack.issuer import DAY
 from stack.local import LocalStack, interruptible
+from stack.local import token as issue
 from stack.processes import Processes, kill_and_wait, telling_line
 from stack.progress import Event, JsonLines, Report, Timings, for_people, silent
 
@@ -87,6 +89,23 @@ def status() -> int:
         print(f"Not all of the stack is up; `make up` starts again what has ended.\n{troubles}{_addresses(home)}")
         return 1
     print(f"The stack is up (process {owner}).\n{_addresses(home)}")
+    return 0
+
+
+def token(role: str, campaigns: str | None, schools: str | None) -> int:
+    """Print a bearer token of the local user of a role, for 12 hours; both lists are separated by spaces."""
+    home = Home(default_home())
+    if not home.owner() or not home.env_file.exists():
+        raise StackError("No stack is up: `make up` starts one.")
+    published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
+    if "OIDC_ISSUER" not in published:
+        raise StackError("This stack has no services, so no issuer either.")
+    lists = {"jb_campaigns": campaigns, "jb_schools": schools}
+    claims = {name: text.split() for name, text in lists.items() if text is not None}
+    try:
+        print(issue(home, published["OIDC_ISSUER"], role, seconds=DAY // 2, **claims))
+    except ValueError as e:
+        raise StackError(f"{e}.") from None
     return 0
 
 
@@ -234,9 +253,19 @@ def _end(owner: int, home: Home) -> None:
 
 def _addresses(home: Home) -> str:
     published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
-    shown = {k.removesuffix("_URL").capitalize(): v for k, v in published.items() if not k.endswith("_DATABASE_URL")}
-    lines = [f"  {name.replace('_bootstrap_servers', ''):<12} {value}" for name, value in shown.items()]
-    lines.append(f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}.")
+    private = ("_DATABASE_URL", "TOKEN")
+    shown = {
+        k.removesuffix("_URL").capitalize(): v
+        for k, v in published.items()
+        if not k.endswith(private) and not k.startswith("TOKEN_")
+    }
+    lines = [
+        f"  {name.replace('_bootstrap_servers', '').replace('Oidc_', '').capitalize():<12} {value}"
+        for name, value in shown.items()
+    ]
+    lines.append(
+        f"  All addresses, and a token for each role, are in {_short(home.env_file)}; logs in {_short(home.logs)}."
+    )
     if services := sorted(file.name for file in home.path.glob("*.env") if file != home.env_file):
         lines.append(f"  What each service was told, for its verbs: {', '.join(services)} beside it (docs/runbook.md).")
     return "\n".join(lines)

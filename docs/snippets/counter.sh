@@ -3,7 +3,7 @@ set -eu
 export PATH="$PWD/.venv/bin:$PATH"
 set -a; . .local/stack.env; set +a
 
-counter init --home .local/loket --campaign kota-contoh --kind school_visit --place "SMA Contoh 1"
+counter init --home .local/loket --campaign kota-contoh --kind school_visit --place "SMA Contoh 1" --token "$TOKEN"
 counter record --home .local/loket --nik 3573990202070002 --birth-date 2007-02-02 --group npsn:20599901
 cat > .local/siswa.csv <<END
 nik,birth_date,group,recorded_at

@@ -58,7 +58,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     dropped = next(s for s in whole.submissions if s.case == "plain" and s.group and persons[s.person.nik] == 1)
     with LocalStack(home / "stack") as stack:
         known = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-        known["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
+        known |= {"KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers, "TOKEN": stack.token("administrator")}
         addresses = Addresses.read(known, home / "counters")
         yield asyncio.run(_play(addresses, campaign, whole, dropped))
 

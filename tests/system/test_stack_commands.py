@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from stack import LocalStack, Service
+from stack.issuer import ROLES
 from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of, owner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,7 +30,8 @@ FAKE = '''
 """A stand-in for a service."""
 import http.server, json, os, sys
 name, verb = os.path.basename(os.path.dirname(__file__)), sys.argv[1]
-told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k == "KAFKA_BOOTSTRAP_SERVERS"}
+shared = ("KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER")
+told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k in shared}
 with open(os.environ["FAKE_TRACE"], "a") as f:
     f.write(json.dumps({"name": name, "verb": verb, "told": told, "path": sys.path[0]}) + "\\n")
 fault = os.environ.get("FAKE_FAULT_FILE", "")
@@ -104,7 +106,9 @@ def test_up_status_down(commands: Commands, capsys: pytest.CaptureFixture[str]) 
         print(f"\n{out.splitlines()[0]} ", end="")
     published = commands.published()
     assert sorted(published) == sorted(
-        ["KAFKA_BOOTSTRAP_SERVERS"] + [f"{name.upper()}_{what}" for name in NAMES for what in ("URL", "DATABASE_URL")]
+        ["KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER", "TOKEN"]
+        + [f"TOKEN_{role.upper()}" for role in ROLES]
+        + [f"{name.upper()}_{what}" for name in NAMES for what in ("URL", "DATABASE_URL")]
     )
     assert stat.S_IMODE((commands.home / "stack.env").stat().st_mode) == 0o600
     for name in NAMES:
@@ -427,7 +431,7 @@ def test_the_services_are_data(tmp_path: Path) -> None:
             patch.setenv(key, commands.env[key])
         with LocalStack(commands.home, services=only) as stack:
             assert set(stack.urls) == {"reporting"}
-            assert set(stack.env) == {"KAFKA_BOOTSTRAP_SERVERS"} | {
+            assert set(stack.env) == {"KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER"} | {
                 f"REPORTING_{what}" for what in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "HTTP_HOST", "HTTP_PORT")
             }
             before = stack.children["reporting"].pid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def test_they_suffice_to_run_and_to_migrate_a_service(
         (f"{name}-migrate", f"{name}_owner", lambda folder: load(MigrationSettings, folder, prefix=f"{name}_")),
     ):
         for variable, value in CONTAINERS[container]["environment"].items():
-            monkeypatch.setenv(variable, str(value))
+            monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))  # as where nothing is set
         folder = next(mount["volume"]["subpath"] for mount in CONTAINERS[container]["volumes"])
         settings = read(tmp_path / folder)
         assert settings.owner_dsn.startswith(f"postgresql://{role}:")

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from chassis import logging, migrate, verbs
+from chassis.access.settings import require_closed
 from chassis.http import create_app
 from chassis.migrate import Source
 from chassis.run import ROLES, App, HttpServer, Role, supervise
@@ -97,11 +98,13 @@ def service_cli(
 
 
 async def _run(name: str, build: Callable[[S], App], settings: S, roles: Sequence[Role]) -> int:
+    if isinstance(settings, ServiceSettings):
+        require_closed(settings, settings.http_host, f"{settings.model_config['env_prefix']}HTTP_HOST")
     async with build(settings) as app:
         for pool in app.pools[:1]:
             await migrate.require(pool, app.migrations, name)
         components = app.of(roles)
         if not any(isinstance(component, HttpServer) for component in components):
-            health = create_app(name, version="", registry=app.registry, openapi_url=None)
+            health = create_app(name, version="", registry=app.registry, openapi_url=None, access=app.access)
             components.append(HttpServer(health, settings.http_host, settings.http_port))
         return await supervise(components, service=name, grace=settings.stop_seconds)

@@ -15,7 +15,10 @@ class Component(Protocol):
         """Works until cancelled; returning or raising stops the process (Stop says with which exit code)."""
 
     def problems(self) -> list[str]:
-        """What keeps it from working at the moment, for people; empty when nothing does."""
+        """What keeps it from working at the moment, for people; empty when nothing does.
+
+        A component may also have `notices() -> list[str]`: what a person should know although it works.
+        """
 
 
 class Readiness(BaseModel):
@@ -23,6 +26,7 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "not ready"]
     problems: list[str]
+    notices: list[str] = []
 
 
 class Health:
@@ -35,4 +39,5 @@ class Health:
         """Ready when no component has a problem and nobody ordered a stop."""
         told = (f"{c.name}: {problem}" for c in self.components for problem in c.problems())
         problems = list(dict.fromkeys([self.verdict, *told] if self.verdict else told))
-        return Readiness(status="not ready" if problems else "ready", problems=problems)
+        notices = [f"{c.name}: {notice}" for c in self.components for notice in getattr(c, "notices", list)()]
+        return Readiness(status="not ready" if problems else "ready", problems=problems, notices=notices)

@@ -2,8 +2,19 @@
 
 from typing import Any, Final
 
+from chassis.access import PUBLIC, Access, Roles
 from chassis.answers import MEDIA_TYPE
-from chassis.problems import ALL, INVALID, MALFORMED, TOO_LARGE, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Kind
+from chassis.problems import (
+    ALL,
+    FORBIDDEN,
+    INVALID,
+    MALFORMED,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Kind,
+)
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -33,6 +44,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     },
 }
 _REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_BEARER: Final = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 _WITH_BODY: Final = {"post", "put", "patch"}
 ETAG: Final[dict[str, Any]] = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 NO_NUL: Final = r"^[^\u0000]*$"
@@ -53,15 +65,19 @@ def _response(*kinds: Kind) -> dict[str, Any]:
     return response
 
 
-def truthful(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with the problems of the middleware and the handlers."""
+def truthful(document: dict[str, Any], access: Access) -> dict[str, Any]:
+    """FastAPI's document with the problems of the middleware and the handlers, and with who may use what."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _PROBLEM
-    for path in document.get("paths", {}).values():
-        for method, operation in path.items():
+    for path, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
             _operation(method, operation)
+            if access.tokens is not None:
+                _security(operation, access.table[f"{method.upper()} {path}"])
+    if access.tokens is not None:
+        document["components"]["securitySchemes"] = {"token": _BEARER}
     _without_nul(document)
     return document
 
@@ -79,6 +95,14 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
         kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
     for kind in kinds:
         responses.setdefault(str(kind.status), _response(kind))
+
+
+def _security(operation: dict[str, Any], admitted: Roles) -> None:
+    operation["security"] = [] if admitted == PUBLIC else [{"token": []}]
+    operation["x-roles"] = sorted(admitted)
+    operation["responses"].setdefault(str(UNAUTHORIZED.status), _response(UNAUTHORIZED))
+    if admitted != PUBLIC:
+        operation["responses"].setdefault(str(FORBIDDEN.status), _response(FORBIDDEN))
 
 
 def _without_null(schema: dict[str, Any]) -> None:

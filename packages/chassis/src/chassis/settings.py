@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from chassis.access.settings import AccessSettings
 from exactly_once import KafkaSettings
 from exactly_once.errors import Misconfigured
 from exactly_once.settings import TopicSettings
@@ -67,7 +68,7 @@ class ProcessSettings(MigrationSettings):
         return self.database_url.get_secret_value()
 
 
-class ServiceSettings(ProcessSettings, KafkaSettings):
+class ServiceSettings(ProcessSettings, KafkaSettings, AccessSettings):
     """What every service that reads and writes topics needs."""
 
     model_config = SettingsConfigDict(populate_by_name=True)

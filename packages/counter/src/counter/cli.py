@@ -52,9 +52,12 @@ def init(
     kind: Annotated[str, typer.Option(help="mpp, office, school_visit, special_event, ...")],
     place: Annotated[str, typer.Option(help='As "MPP Merdeka".')],
     kafka: KafkaOption = None,
+    token: Annotated[str | None, typer.Option(envvar="TOKEN", help="An administrator's; it is not kept.")] = None,
 ) -> None:
     """Siapkan loket / set up a counter: makes its key, registers it, fetches the keys to seal to."""
-    made = Counter.init(home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka)
+    made = Counter.init(
+        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token
+    )  # fmt: skip
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")
         if not (counter.setup.kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):

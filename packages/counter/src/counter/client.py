@@ -77,11 +77,15 @@ class Counter:
         kind: str,
         place: str,
         kafka: str | None = None,
+        token: str | None = None,
         transport: Transport | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> Self:
-        """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`."""
-        await set_up(Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http)
+        """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`.
+
+        `token` is an administrator's: registering the device wants one. It is not kept.
+        """
+        await set_up(Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http, token)
         return cls.open(home, transport=transport, http=http)
 
     @classmethod

@@ -17,8 +17,10 @@ PAGE: Final = 1000
 class Enrollment:
     """The few requests that a counter makes. All raise `EnrollmentUnavailable` with one readable line."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, url: str, http: httpx.AsyncClient | None = None, token: str | None = None) -> None:
+        """`token` is an administrator's: registering wants one."""
         self._url = url.rstrip("/")
+        self._token = token
         self._http = http
 
     async def register(self, setup: Setup, device: DeviceKey) -> None:
@@ -30,7 +32,8 @@ class Enrollment:
             "place": setup.place,
             "public_key": device.public_text,
         }
-        await self._ask("POST", "/v1/devices", json=body)
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        await self._ask("POST", "/v1/devices", json=body, headers=headers)
 
     async def clock(self, campaign: str) -> str:
         """By which clock a campaign runs, `live` or `replay`: chosen when it is opened, for good."""
@@ -78,7 +81,8 @@ class Enrollment:
                 f"try again in {seconds:g} s",
                 seconds,
             )
-        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}")
+        hint = "; give --token with an administrator's token" if response.status_code in (401, 403) else ""
+        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}{hint}")
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -6,6 +6,7 @@ from typing import Final
 from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
+from reporting.access import ACCESS
 from reporting.api import coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
@@ -31,10 +32,10 @@ def build(settings: Settings) -> App:
     """Wires the service; connects nothing."""
     service = Service(NAME, settings, migrations=MIGRATIONS, server=SERVER, batches=BATCHES, reset=as_it_is)
     live = Live(service.pool, settings.dsn, settings.pace)
-    app = service.app(
+    return service.app(
         subscriptions=subscriptions(),
         routers=[coverage.router(service.pool), facts.router(service.pool), stream.router(live)],
+        access=ACCESS,
         components=[live],
+        pages=lambda http: pages.mount(http, service.pool, live),
     )
-    pages.mount(app.http, service.pool, live)
-    return app

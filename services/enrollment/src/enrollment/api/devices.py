@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chassis.access import CallerOf
 from chassis.commands import Answer, Commands, IdempotencyKey
 from chassis.conditional import OnlyNew
 from chassis.db import Pool
@@ -92,9 +93,10 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
         },
     )
     async def register(
-        request: Request, body: RegisterDevice, only_new: OnlyNew, key: IdempotencyKey = None
+        request: Request, body: RegisterDevice, only_new: OnlyNew, caller: CallerOf, key: IdempotencyKey = None
     ) -> Response:
         """Registers a device for a campaign. The same again is fine, with another place too; another key never."""
+        caller.require_campaign(body.campaign)
         public_key = _public_key(body.public_key)
 
         async def command(tx: Connection) -> Answer:
