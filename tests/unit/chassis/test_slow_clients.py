@@ -108,7 +108,7 @@ async def test_all_bodies_together_take_no_more_than_they_may() -> None:
         done: set[asyncio.Task[Any]] = set()
         while len(done) < 30:
             done, _ = await asyncio.wait(refused, return_when=asyncio.FIRST_COMPLETED, timeout=1)
-        assert {task.result() for task in done} == {(503, "/problems/overloaded")}
+        assert {task.result() for task in done} == {(429, "/problems/busy")}
         assert 0 < server.app.state.incoming.held <= 8 * MIB
         async with httpx.AsyncClient(timeout=60) as http:  # what is short comes through
             answer = await http.put(f"http://127.0.0.1:{server.port}/v1/things/7", json={"value": 1})
@@ -124,7 +124,7 @@ async def test_no_more_are_connected_than_may_be() -> None:
     async with serving(limits) as server:
         async with clients(server, 30, b"GET") as inside:
             async with clients(server, 10, b"") as outside:
-                assert set(await asyncio.gather(*map(problem, outside))) == {(503, "/problems/overloaded")}
+                assert set(await asyncio.gather(*map(problem, outside))) == {(429, "/problems/busy")}
             inside[0][1].write(b" /health/live HTTP/1.1\r\nhost: tiny\r\n\r\n")
             assert (await inside[0][0].readline()).startswith(b"HTTP/1.1 200")
         assert await is_served(server)

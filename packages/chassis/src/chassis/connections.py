@@ -11,7 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from chassis.answers import MEDIA_TYPE
-from chassis.problems import MALFORMED, OVERLOADED, TOO_SLOW, Problem
+from chassis.problems import BUSY, MALFORMED, TOO_SLOW, Problem
 
 _OTHER_FILES: Final = 100  # what a process opens beside its clients' connections: databases, brokers, logs
 
@@ -45,7 +45,7 @@ class _Limited(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            self._close(Problem(OVERLOADED, "Too many are connected. Try again in a moment."))
+            self._close(Problem(BUSY, "Too many are connected. Try again in a moment."))
         else:
             self._watch_head()
 

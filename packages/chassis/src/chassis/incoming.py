@@ -12,11 +12,12 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from chassis import answers
-from chassis.problems import INVALID, MALFORMED, OVERLOADED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, Problem
+from chassis.problems import BUSY, INVALID, MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, Problem
 from contracts.faults import BOM
 from exactly_once.twice import member_twice
 
 MIB: Final = 1024 * 1024
+FORM: Final = "application/x-www-form-urlencoded"
 WITH_BODY: Final = {"POST", "PUT", "PATCH"}
 _JSON: Final = re.compile(r"^application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 _ESCAPES: Final = re.compile(rb"\\u(0000|[dD][89abAB])")  # NUL and surrogates: PostgreSQL stores neither
@@ -68,7 +69,7 @@ class _Body:
                 body = await self._whole()
         except TimeoutError:
             raise Problem(TOO_SLOW, f"The request must be complete within {self._limits.seconds:g} seconds.") from None
-        if body and self._scope["method"] in WITH_BODY:
+        if body and self._scope["method"] in WITH_BODY and not is_form(self._scope["path"], headers):
             if not _JSON.match(headers.get("content-type", "")):
                 raise Problem(UNSUPPORTED_MEDIA_TYPE, headers={"Accept": "application/json"})
             refuse_unreadable_json(body)
@@ -104,9 +105,14 @@ class _Body:
     def _count(self, size: int) -> None:
         counts = max(0, size - self._limits.small)
         if self._all.held + counts - self.counted > self._limits.together:
-            raise Problem(OVERLOADED, "Try again in a moment.", headers={"Retry-After": "2"})
+            raise Problem(BUSY, "Too much is being sent at once. Try again in a moment.", headers={"Retry-After": "2"})
         self._all.held += counts - self.counted
         self.counted = counts
+
+
+def is_form(path: str, headers: Headers) -> bool:
+    """Whether a page sends it: never to the API, whose bodies are JSON."""
+    return not path.startswith("/v1/") and headers.get("content-type", "").startswith(FORM)
 
 
 def refuse_unreadable_json(body: bytes) -> None:

@@ -1,6 +1,7 @@
 """Parameters of an address that nobody reads, or that are there twice, are refused: the wrong answer is not silent."""
 
 from difflib import get_close_matches
+from typing import Final
 
 from fastapi import params
 from fastapi.dependencies.utils import get_flat_params
@@ -10,11 +11,14 @@ from starlette.requests import Request
 from chassis.logging import mask
 from chassis.problems import INVALID, Problem
 
+# An issuer of tokens sends a browser back with parameters of its own (RFC 6749, 4.1.2).
+ISSUERS: Final = {"/login/callback"}
+
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Dependency of every route. Raises Problem(INVALID), which names each parameter and the nearest known one."""
     names = [name for name, _ in request.query_params.multi_items()]
-    if not names:
+    if not names or request.scope["route"].path in ISSUERS:
         return
     known = known_parameters(request.scope["route"])
     errors = [

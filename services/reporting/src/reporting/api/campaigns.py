@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from contracts.schools import Clock
-from exactly_once import Pool
 from reporting.questions.moment import Campaign
-from reporting.questions.reading import every_campaign, snapshot
+from reporting.questions.reading import every_campaign
+from reporting.questions.turns import Questions
 
 
 class CampaignReturn(BaseModel):
@@ -30,14 +30,14 @@ class CampaignsReturn(BaseModel):
     campaigns: list[CampaignReturn]
 
 
-def router(pool: Pool) -> APIRouter:
-    """The route, on that pool."""
+def router(questions: Questions) -> APIRouter:
+    """The route."""
     routes = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 
     @routes.get("", response_model=CampaignsReturn)
     async def get_campaigns() -> Response:
         """Every campaign of which something has been heard."""
-        async with snapshot(pool) as tx:
+        async with questions.snapshot(dear=False) as tx:
             campaigns = await every_campaign(tx)
         body = CampaignsReturn(campaigns=[_returned(campaign) for campaign in campaigns])
         return Response(body.model_dump_json(), media_type="application/json")

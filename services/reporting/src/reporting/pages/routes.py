@@ -11,17 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import web
+from chassis.access.sessions import Session
 from chassis.answers import describe
+from chassis.db import Busy
 from chassis.problems import INVALID, Problem
 from chassis.refusal import Unknown
-from exactly_once import Pool
 from reporting.live.sse import stream
 from reporting.live.watch import Live
 from reporting.pages.render import FOLDER, Pages
 from reporting.questions.asked import AsOf, KnownAt, instant_asked
 from reporting.questions.late import compared, late
 from reporting.questions.moment import previous
-from reporting.questions.reading import every_campaign, hear, moment, read, snapshot
+from reporting.questions.reading import every_campaign, hear, moment, read
+from reporting.questions.turns import Questions
 from reporting.questions.view import view
 
 
@@ -46,30 +48,31 @@ class Page(APIRoute):
             except Problem as problem:
                 if problem.kind is not INVALID:
                     raise
-                return web.html(pages.refused(request.url.path, problem.ext.get("errors", ())), problem.kind.status)
+                errors = problem.ext.get("errors", ())
             except RequestValidationError as error:
-                return web.html(pages.refused(request.url.path, [describe(e) for e in error.errors()]), 422)
+                errors = [describe(each) for each in error.errors()]
+            return web.html(pages.refused(request.url.path, errors, visitor(request)), 422)
 
         return handler
 
 
-def mount(app: FastAPI, pool: Pool, live: Live) -> None:
+def mount(app: FastAPI, questions: Questions, live: Live) -> None:
     """Adds the pages to the application; they are no part of the API's document."""
     pages, routes = Pages(), APIRouter(route_class=Page, include_in_schema=False)
     web.mount(app, FOLDER)
 
     @routes.get("/")
-    async def index() -> Response:
-        async with snapshot(pool) as tx:
+    async def index(request: Request) -> Response:
+        async with questions.snapshot(dear=False) as tx:
             listed = await every_campaign(tx)
         if len(listed) == 1:
             return web.redirect(f"/campaigns/{listed[0].campaign}")
-        return web.html(pages.index(listed))
+        return web.html(pages.index(listed, visitor(request)))
 
     @routes.get("/campaigns/{campaign}")
-    async def campaign_page(campaign: str, as_of: Day = None, known_at: Instant = None) -> Response:
+    async def campaign_page(request: Request, campaign: str, as_of: Day = None, known_at: Instant = None) -> Response:
         try:
-            async with snapshot(pool) as tx:
+            async with questions.snapshot(dear=True) as tx:
                 heard = await hear(tx, campaign)
                 instant = instant_asked(known_at, heard)
                 chosen = as_of is not None or instant is not None
@@ -78,8 +81,12 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
                 cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), instant)
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
-            return web.html(pages.unknown(), 404)
-        return web.html(pages.campaign(seen, arrived, asked=chosen))
+            return web.html(pages.unknown(visitor(request)), 404)
+        except Busy:
+            response = web.html(pages.busy(visitor(request)), 429)
+            response.headers["Retry-After"] = "2"
+            return response
+        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen))
 
     app.include_router(routes)
 
@@ -88,3 +95,13 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
         campaign: str, seen: str = "", last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
         return await stream(live, campaign, pages.changes, have=last_event_id or seen)
+
+
+def visitor(request: Request) -> web.Visitor | None:
+    """Who looks; None where nobody can log in."""
+    if request.app.state.access.sessions is None:
+        return None
+    session: Session | None = request.state.session
+    if session is None:
+        return web.Visitor(back=request.url.path)
+    return web.Visitor(session.caller.name or session.caller.sub, session.csrf)
