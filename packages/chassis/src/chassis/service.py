@@ -68,8 +68,12 @@ class Service:
         subscriptions: Sequence[Subscription],
         routers: Sequence[APIRouter],
         components: Sequence[Component] = (),
+        workers: Sequence[Component] = (),
     ) -> App:
-        """The service, ready to run. `components` are beside the HTTP server, in every process with the API."""
+        """The service, ready to run.
+
+        `components` are beside the HTTP server, in every process with the API; `workers` beside the consumer.
+        """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
         http = create_app(
@@ -86,7 +90,7 @@ class Service:
             settings,
             components={
                 "api": [*own, *components, HttpServer(http, settings.http_host, settings.http_port)],
-                "worker": [kafka, *own, consumer],
+                "worker": [kafka, *own, consumer, *workers],
                 "relay": [kafka, *own, *relays],
             },
             migrations=self.migrations,
