@@ -194,6 +194,12 @@ class Processes:
             children, self.children = self.children, []
         stop(children)
 
+    def gone(self) -> list[str]:
+        """Names of programs of which none runs any more, although nobody stopped them; whoever their owner is."""
+        files = [file for file in self.pids.glob("*.*") if file.suffix[1:].isdigit()]
+        running = {file.stem for file in files if _birth(int(file.suffix[1:])) == file.read_text()}
+        return sorted({file.stem for file in files} - running)
+
     def sweep(self) -> None:
         """Kill what an earlier owner left behind. Only processes that are surely those: same id, same time of birth."""
         for pid_file in self.pids.glob("*.*") if self.pids.is_dir() else ():

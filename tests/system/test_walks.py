@@ -37,10 +37,20 @@ WATCHING = {
     "packages/chassis/probes.py",
     "packages/contracts/progress.py",
     "services/reporting/projection/progress.py",
-    "packages/exactly_once/dead_letters.py",
-    "packages/exactly_once/flood.py",
-    "packages/exactly_once/set_aside.py",
-    *(f"packages/exactly_once/{name}.py" for name in ("guard", "log", "own_topics", "preflight", "provision", "stall")),
+    *(
+        f"packages/exactly_once/{name}.py"
+        for name in (
+            "dead_letters",
+            "flood",
+            "guard",
+            "log",
+            "own_topics",
+            "preflight",
+            "provision",
+            "set_aside",
+            "stall",
+        )
+    ),
 }
 
 

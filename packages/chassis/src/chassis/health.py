@@ -15,7 +15,10 @@ class Component(Protocol):
         """Works until cancelled; returning or raising stops the process (Stop says with which exit code)."""
 
     def problems(self) -> list[str]:
-        """What keeps it from working at the moment, for people; empty when nothing does."""
+        """What keeps it from working at the moment, for people; empty when nothing does.
+
+        A component may also have `notices() -> list[str]`: what a person should know although it works.
+        """
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from chassis.access import Access
 from chassis.db import Pool
 from chassis.health import Component, Health
 from chassis.logging import mask
@@ -36,7 +37,8 @@ class App:
     """The parts of a service. `async with app:` opens its pools (waiting for the database) and closes them.
 
     `registry` has the components' metrics: a process without the API shows them too. For the verbs about dead letters:
-    `subscriptions` are what its worker applies, `own` compares what it publishes.
+    `subscriptions` are what its worker applies, `own` compares what it publishes. `access` guards the health and
+    metrics of a process without the API.
     """
 
     settings: ProcessSettings
@@ -46,6 +48,7 @@ class App:
     registry: CollectorRegistry | None = None
     subscriptions: Sequence[Subscription] = ()
     own: OwnTopics | None = None
+    access: Access | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
 
     @property

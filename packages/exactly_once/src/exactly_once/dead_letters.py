@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from contracts.topics import Topic
 from exactly_once.errors import Absent, in_a_line, is_of_the_world
 from exactly_once.position import Partition
-from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
+from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder, logged_at
 from exactly_once.set_aside import BadRecord, add_overflow
 
 Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
@@ -27,7 +27,6 @@ class Subscription:
 
     topic: Topic
     handler: Handler
-    outsiders: bool = False  # others than our services may write to it
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class DeadLetters:
             record.topic.removeprefix(self._prefix),
             record.partition,
             record.offset,
-            datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp),
+            logged_at(record),
             sha256(plain).digest(),
             bad.fault.reason,
             bad.fault.detail,

@@ -16,4 +16,4 @@ def subscriptions(vault: Vault, keys: SealingKeys, registry: CollectorRegistry) 
         ["outcome", "reason"],
         registry=registry,
     )
-    return [Subscription(RECORDING_SUBMISSIONS, Intake(vault, keys, decided), outsiders=True)]
+    return [Subscription(RECORDING_SUBMISSIONS, Intake(vault, keys, decided))]

@@ -16,6 +16,7 @@ from exactly_once.set_aside import Overflow, claims, close_overflow, overflow
 
 logger: Final = logging.getLogger(__name__)
 LOOK_EVERY: Final = 1.0
+FETCH_BYTES: Final = 1024 * 1024
 REASONS: Final = ("unknown_device", "unknown_campaign")
 
 
@@ -84,8 +85,10 @@ class Readmission:
     async def _read_again(self, part: Overflow, device_id: str) -> bool:
         """Hands over what this device has among the records that were not kept; whether none has to wait any longer."""
         settings, all_decided = self._settings, True
-        async with Log(settings.kafka_bootstrap_servers, settings.topic_prefix, scans=True) as log:
-            async for records in log.between((part.topic, part.partition), part.first_offset, part.last_offset):
+        async with Log(
+            settings.kafka_bootstrap_servers, settings.topic_prefix, fetch_bytes=FETCH_BYTES, committed=True
+        ) as log:
+            async for records in log.scan((part.topic, part.partition), part.first_offset, part.last_offset):
                 received = [each for record in records if (each := self._decoded(record, device_id)) is not None]
                 all_decided = await self._hand_over(received) and all_decided
         return all_decided
