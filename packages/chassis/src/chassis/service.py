@@ -75,12 +75,14 @@ class Service:
         routers: Sequence[APIRouter],
         access: Table,
         components: Sequence[Component] = (),
+        workers: Sequence[Component] = (),
         pages: Callable[[FastAPI], None] | None = None,
     ) -> App:
-        """The service, ready to run. `components` are beside the HTTP server, in every process with the API.
+        """The service, ready to run.
 
-        `access` says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a
-        route has no line, or a line no route.
+        `components` are beside the HTTP server, in every process with the API; `workers` beside the consumer. `access`
+        says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a route has
+        no line, or a line no route.
         """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
@@ -111,7 +113,7 @@ class Service:
             settings,
             components={
                 "api": [*own, *issuer, *components, server],
-                "worker": [kafka, *own, *issuer, consumer],
+                "worker": [kafka, *own, *issuer, consumer, *workers],
                 "relay": [kafka, *own, *issuer, *relays],
             },
             migrations=self.migrations,

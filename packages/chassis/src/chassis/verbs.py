@@ -24,6 +24,7 @@ from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.provision import provision
 from exactly_once.records import Connection
+from exactly_once.set_aside import forget_overflow
 
 Why = Annotated[str, typer.Option("--reason", help="Why, for those who come after.", show_default=False)]
 # Through a pipe nothing is cut off at some column: a program reads it.
@@ -148,12 +149,12 @@ def _dead_letters(service: _Service) -> typer.Typer:
             for letter in letters:
                 print(json.dumps(asdict(letter), default=str))  # noqa: T201
             return
-        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "since")
+        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "device", "submission", "since")
         for letter in letters:
             numbers = (str(letter.partition), str(letter.offset))
-            table.add_row(
-                str(letter.id), letter.topic, *numbers, letter.reason, letter.detail, f"{letter.dead_at:%F %T}"
-            )
+            sender = (letter.device_id or "", letter.submission_id or "")
+            why = (letter.reason, letter.detail)
+            table.add_row(str(letter.id), letter.topic, *numbers, *why, *sender, f"{letter.dead_at:%F %T}")
         console.print(table if letters else f"No dead letter is {status}.")
 
     @verbs.command()
@@ -226,11 +227,21 @@ def _dead_letters(service: _Service) -> typer.Typer:
 
         async def work() -> None:
             async with service.connection() as tx, tx.transaction():
-                if await flood.verdict(tx) is None:
-                    raise Absent("no flood has stopped this service: there is nothing to let pass")
+                await flood.require(tx, (topic, partition))
                 before = await service.offset(tx, (topic, partition), until, "--until")
                 await flood.let_pass(tx, topic, partition, before, why)
             console.print(f"{topic}/{partition}: bad records before {before} are set aside without stopping.")
+
+        asyncio.run(work())
+
+    @verbs.command("forget-overflow")
+    def forget(topic: str, why: Why) -> None:
+        """Say that the bad records of a topic which were not kept are junk: nobody is told of them any longer."""
+
+        async def work() -> None:
+            async with service.connection() as tx, tx.transaction():
+                records = await forget_overflow(tx, topic, why)
+            console.print(f"{topic}: {records} records are not told of any longer; they stay on the topic.")
 
         asyncio.run(work())
 

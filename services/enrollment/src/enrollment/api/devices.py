@@ -31,6 +31,7 @@ from enrollment.devices import codes, decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
 from enrollment.identity.signing_keys import is_signing_key
+from enrollment.submissions.readmission import readmit
 from exactly_once import Connection
 
 
@@ -140,6 +141,8 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Taken("This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if new:
+                await readmit(tx, body.device_id, body.campaign)
             if only_new and not new:
                 raise Problem(EXISTS, "The device is registered for this campaign.")
             returned = DeviceReturn(**{**body.model_dump(exclude={"code"}), "public_key": base64url(public_key)})
