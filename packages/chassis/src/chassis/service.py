@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
-from chassis import dead_letters
+from chassis import audit, dead_letters
 from chassis.access import Access, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
@@ -89,7 +89,8 @@ class Service:
         issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer)]
         tokens = Tokens(settings, issuer[0]) if issuer else None
         sessions = Sessions(self.name, self.pool) if tokens and pages else None
-        guard = Access(access, tokens, sessions)
+        secret = settings.dead_letter_key.get_secret_value().encode()
+        guard = Access(access, tokens, sessions, secret)
         http = create_app(
             f"Jemput Bola: {self.name}",
             version=version(f"jemputbola-{self.name}"),
@@ -97,7 +98,7 @@ class Service:
             access=guard,
         )
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
-        for router in (*routers, dead_letters.router(self.pool, letters)):
+        for router in (*routers, dead_letters.router(self.pool, letters), audit.router(self.pool)):
             http.include_router(router)
         if pages is not None:
             login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)

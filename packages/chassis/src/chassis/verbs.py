@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chassis import audit
 from chassis.logging import mask
 from chassis.run import App
 from chassis.settings import ProvisionSettings, load
@@ -32,9 +33,10 @@ console: Final = Console(width=None if sys.stdout.isatty() else 1000)
 
 
 def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]) -> None:
-    """Adds `position`, `dead-letters`, `own-topics` and `provision` to a service's command line."""
+    """Adds `position`, `audit`, `dead-letters`, `own-topics` and `provision` to a service's command line."""
     service = _Service(build, settings_class)
     cli.add_typer(_positions(service), name="position", help="How far each partition is; going on after a verdict.")
+    cli.command("audit")(_audit(service))
     cli.add_typer(_dead_letters(service), name="dead-letters", help="Bad records: list, show, replay, discard.")
     cli.add_typer(_own_topics(service), name="own-topics", help="Records that the service does not know to be its own.")
 
@@ -43,6 +45,25 @@ def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]
         """Make every topic of the catalogue exist as it says, and read it back."""
         for line in asyncio.run(provision(load(ProvisionSettings), CATALOGUE)):
             console.print(line)
+
+
+def _audit(service: "_Service") -> Callable[[], None]:
+    def audit_() -> None:
+        """Check that the audit trail is what was written, entry by entry; exits 1 with the first that is not."""
+
+        async def work() -> tuple[int | None, int, str]:
+            async with service.connection() as tx, tx.transaction(isolation="repeatable_read"):
+                newest = await tx.fetchrow("SELECT seq, hash FROM chassis.audit ORDER BY seq DESC LIMIT 1")
+                entries, digest = (0, "-") if newest is None else (newest["seq"], newest["hash"].hex())
+                return await audit.broken_at(tx), entries, digest
+
+        broken, entries, digest = asyncio.run(work())
+        if broken is not None:
+            console.print(f"Entry {broken} is not what was written: it was changed, or one before it is gone.")
+            raise typer.Exit(1)
+        console.print(f"{entries} entries, all as they were written; the newest has the hash {digest}.")
+
+    return audit_
 
 
 class _Service:

@@ -151,15 +151,19 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
         return await commands.once(request, "devices", key, command)
 
     @routes.post("/enrolment-codes", status_code=201, response_model=CodeReturn, responses=problems(INVALID))
-    async def make_code(body: MakeCode, caller: CallerOf) -> Response:
+    async def make_code(request: Request, body: MakeCode, caller: CallerOf) -> Response:
         """Makes a code with which one device may register itself, within 30 minutes. It is shown this once."""
         caller.require_campaign(body.campaign)
-        async with pool.acquire() as tx, tx.transaction():
+
+        async def command(tx: Connection) -> Answer:
             if await CAMPAIGNS.last(tx, body.campaign, body.campaign) is None:
                 raise Refused("", ("#/campaign", "there is no such campaign: PUT it first"))
             code, ends_at = await codes.make(tx, body.campaign)
-        returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
-        return JSONResponse(returned.model_dump(mode="json"), 201, {"Cache-Control": "no-store"})
+            returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
+            return Answer(201, returned.model_dump(mode="json"), {"Cache-Control": "no-store"})
+
+        # Without an Idempotency-Key: its first answer would be kept, and the code in it.
+        return await commands.once(request, "codes", None, command)
 
     @routes.get("/keyset", response_model=KeySet)
     async def keyset() -> Response:
