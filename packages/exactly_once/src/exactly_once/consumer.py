@@ -63,6 +63,7 @@ class Consumer:
             dead_letters=self._dead_letters,
             metrics=metrics,
             prefix=self._prefix,
+            at_once=settings.tuning.max_records,
         )
         self._stall = Stall(settings.tuning.stall_limit)
         self._in_hand = False

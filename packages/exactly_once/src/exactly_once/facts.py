@@ -9,6 +9,7 @@ import asyncpg
 
 from contracts.envelope import Fact, content_sha256
 from contracts.topics import TOPIC_OF, Topic
+from exactly_once.aside import aside
 from exactly_once.outbox import publish
 from exactly_once.records import Batch, Connection, Received
 
@@ -46,11 +47,11 @@ class FactTable(Generic[F]):
             first.setdefault(_key(each.event), each)
         if not first:
             return []
-        rows = [
+        rows = (
             _row(each.event, each.content_sha256, each.event.model_dump_json(exclude_unset=True))
             for _, each in sorted(first.items())
-        ]
-        new = await self._insert(tx, rows, "ON CONFLICT DO NOTHING RETURNING campaign, id, revision")
+        )
+        new = await self._insert(tx, rows, len(first), "ON CONFLICT DO NOTHING RETURNING campaign, id, revision")
         if len(new) < len(received):
             for each in await self._conflicts(tx, received):
                 batch.reject(each, REVISION_CONFLICT, CONFLICT_DETAIL)
@@ -68,11 +69,11 @@ class FactTable(Generic[F]):
         else:
             values = [fact.model_dump_json(exclude_none=True).encode() for fact in facts]
         own = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}] * len(facts)
-        rows = [
+        rows = (
             _row(fact, content_sha256(value), value.decode(), beside)
             for fact, value, beside in zip(facts, values, own, strict=True)
-        ]
-        await self._insert(tx, rows)
+        )
+        await self._insert(tx, rows, len(facts))
 
     async def append_if_new(self, tx: Connection, fact: F, last: F | None) -> F:
         """Appends a fact and returns it; returns `last`, its last revision, where that says the same."""
@@ -141,9 +142,11 @@ class FactTable(Generic[F]):
         """The fact of a row with `type`, and `data` as text."""
         return self._by_type[row["type"]].model_validate_json(row["data"])
 
-    async def _insert(self, tx: Connection, rows: Iterable[str], ending: str = "") -> list[Any]:
+    async def _insert(self, tx: Connection, rows: Iterable[str], count: int, ending: str = "") -> list[Any]:
+        """Makes the rows and inserts them."""
+        array = await aside(lambda: f"[{','.join(rows)}]", count)
         records = f"jsonb_populate_recordset(NULL::{self.name}, $1::text::jsonb)"
-        return await tx.fetch(f"INSERT INTO {self.name} SELECT * FROM {records} {ending}", f"[{','.join(rows)}]")  # noqa: S608
+        return await tx.fetch(f"INSERT INTO {self.name} SELECT * FROM {records} {ending}", array)  # noqa: S608
 
     async def _conflicts(self, tx: Connection, received: Sequence[Received[F]]) -> list[Received[F]]:
         keys = [_key(each.event) for each in received]
@@ -155,11 +158,15 @@ class FactTable(Generic[F]):
             """,  # noqa: S608
             *map(list, zip(*keys, strict=True)),
         )
-        return [
-            each
-            for each, row in zip(received, rows, strict=True)
-            if row["content_sha256"] != each.content_sha256 and self.fact(row) != each.event
-        ]
+
+        def contradicting() -> list[Received[F]]:
+            return [
+                each
+                for each, row in zip(received, rows, strict=True)
+                if row["content_sha256"] != each.content_sha256 and self.fact(row) != each.event
+            ]
+
+        return await aside(contradicting, len(received))
 
 
 def _key(fact: Fact) -> tuple[str, str, int]:
