@@ -5,14 +5,14 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
+.PHONY: help install demo up down token test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
 .DEFAULT_GOAL := help
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): locks/dev.txt $(PROJECTS)
-	@echo "Installing the locked dependencies into $(VENV) (about a minute the first time) ..."
+	@echo "Installing the locked dependencies into $(VENV) (about 580 MB, a minute or more the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(foreach p,$(PROJECTS),-e $(dir $(p)))
@@ -26,14 +26,17 @@ up: $(INSTALLED) ## start the native stack with the three services and no data
 down: $(INSTALLED) ## stop it and remove its data
 	@$(PY) -m stack down
 
-demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself)
-	@$(PY) -m demo $(if $(ONCE),--once)
+token: $(INSTALLED) ## print a token of the stack that is up (make -s token ROLE=head; SCHOOLS=, CAMPAIGNS= narrow it)
+	@$(PY) -m stack token $(or $(ROLE),administrator) $(if $(SCHOOLS),--schools '$(SCHOOLS)') $(if $(CAMPAIGNS),--campaigns '$(CAMPAIGNS)')
+
+demo: $(INSTALLED) ## replay the reference campaign and show its figures (ONCE=1 ends by itself, SLOW=1 lasts minutes)
+	@$(PY) -m demo $(if $(ONCE),--once) $(if $(SLOW),--slow)
 
 # The tests that SELECT names, side by side, and which took longest. `make` has the last line of a red run: it says what failed.
 FAILED := build/failed
-SLOW := faults or properties or system
+PROOFS := faults or properties or system
 test: SELECT = -m '$(or $(ONLY),not compose and not browser)'
-test-quick: SELECT = -m 'not ($(SLOW) or compose or browser)'
+test-quick: SELECT = -m 'not ($(PROOFS) or compose or browser)'
 test-browser: SELECT = -m browser -n 0 tests/browser
 test-compose: SELECT = -m compose -n 0 tests/compose
 
@@ -58,6 +61,7 @@ check-imports: $(INSTALLED)
 	@$(VENV)/bin/lint-imports --no-cache
 check-contracts: $(INSTALLED)
 	@$(PY) -m contracts.generate --check
+	@$(PY) docs/matrix.py --check
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 
@@ -67,8 +71,9 @@ bench-reporting: $(INSTALLED) ## CPU per event of the reporting consumer on a ba
 bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at 50 events a second
 	@$(PY) -m bench.freshness
 
-contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, and build/asyncapi.json
+contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, build/asyncapi.json, the tables of docs/access.md
 	@$(PY) -m contracts.generate
+	@$(PY) docs/matrix.py
 	@$(PY) -m contracts.asyncapi build/asyncapi.json
 
 fix: $(INSTALLED) ## format and mend what can be mended

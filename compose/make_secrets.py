@@ -23,8 +23,8 @@ def main(root: Path) -> None:
     for service, keys in KEYS.items():
         running, migrating = root / service, root / f"{service}-owner"
         for name in keys:
-            key = kept(running / f"{service}_{name}", urlsafe_b64encode(secrets.token_bytes(32)).decode())
-            kept(migrating / f"{service}_{name}", key)  # the settings ask every verb for all of them
+            kept(running / f"{service}_{name}", urlsafe_b64encode(secrets.token_bytes(32)).decode())
+            (migrating / f"{service}_{name}").unlink(missing_ok=True)  # earlier versions put it there
         kept(running / f"{service}_database_url", url(root, service, service))
         kept(migrating / f"{service}_database_url", url(root, service, f"{service}_owner"))
 

@@ -1,7 +1,7 @@
 """Where the running system is: told by the environment, the stack that is up, or one started for the demo."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ class Addresses:
     kafka: str
     counters: Path
     env_file: Path | None = None
+    token: str = ""  # an administrator's; a system without an issuer wants none
     ours: bool = False  # started for the demo, and stopped with it
 
     @classmethod
@@ -31,12 +32,16 @@ class Addresses:
         if missing := [name for name in NAMES if not variables.get(name)]:
             raise DemoError(f"{' and '.join(missing)} must be set as well, or none of {', '.join(NAMES)}")
         enrollment, scheduling, reporting = (variables[name].rstrip("/") for name in NAMES[:3])
-        return cls(enrollment, scheduling, reporting, variables[NAMES[3]], counters, env_file)
+        kafka, token = variables[NAMES[3]], variables.get("TOKEN", "")
+        return cls(enrollment, scheduling, reporting, kafka, counters, env_file, token)
 
 
 @contextmanager
-def running(environ: Mapping[str, str] = os.environ) -> Iterator[Addresses]:
-    """The addresses of a running system. What was started for it is stopped, and its data removed, in the end."""
+def running(tell: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> Iterator[Addresses]:
+    """The addresses of a running system. What was started for it is stopped, and its data removed, in the end.
+
+    `tell` gets a line when a part of it ends, or is started again.
+    """
     with _laptops() as counters:
         if any(environ.get(name) for name in NAMES[:3]):
             yield Addresses.read(environ, counters)
@@ -49,15 +54,16 @@ def running(environ: Mapping[str, str] = os.environ) -> Iterator[Addresses]:
             variables = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
             yield Addresses.read(variables, counters, home.env_file)
             return
-        with _own(home.path, counters) as addresses:
+        with _own(home.path, counters, tell) as addresses:
             yield addresses
 
 
 @contextmanager
-def _own(path: Path, counters: Path) -> Iterator[Addresses]:
+def _own(path: Path, counters: Path, tell: Callable[[str], None]) -> Iterator[Addresses]:
     from stack.home import Home
     from stack.local import LocalStack
     from stack.progress import for_people
+    from stack.up import watched
 
     home, mark = Home(path), path / "demo"
     if path.exists() and home.ours() and not home.owner():
@@ -72,8 +78,9 @@ def _own(path: Path, counters: Path) -> Iterator[Addresses]:
             stack.start()
         try:
             variables = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-            variables["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
-            yield replace(Addresses.read(variables, counters, home.env_file), ours=True)
+            variables |= {"KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers, "TOKEN": stack.token("administrator")}
+            with watched(stack, tell):
+                yield replace(Addresses.read(variables, counters, home.env_file), ours=True)
         finally:
             stack.stop()
     except KeyboardInterrupt:

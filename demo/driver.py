@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from time import monotonic
 
 import httpx
 
@@ -49,7 +50,8 @@ class Driver:
 
     def __init__(self, addresses: Addresses, campaign: Campaign, plan: Plan) -> None:
         self._campaign, self._plan = campaign, plan
-        self._http = httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=16))
+        headers = {"Authorization": f"Bearer {addresses.token}"} if addresses.token else {}
+        self._http = httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=16), headers=headers)
         slug = campaign.facts["slug"]
         self.office = Office(addresses, slug, self._http)
         self._counters = Counters(addresses, slug, plan.devices, self._http)
@@ -61,10 +63,14 @@ class Driver:
         await self._counters.close()
         await self._http.aclose()
 
-    async def replay(self, tell: Tell = lambda _: None) -> dict[str, int]:
-        """Plays everything, and returns when reporting shows it: how many submissions came out how."""
+    async def replay(self, tell: Tell = lambda _: None, *, seconds_a_day: float = 0) -> dict[str, int]:
+        """Plays everything, no day in less than `seconds_a_day`, and returns when reporting shows it.
+
+        Returns how many submissions came out how.
+        """
         days, sent = self._days(), 0
         for day in sorted(days):
+            earliest = monotonic() + seconds_a_day
             for commands in days[day].together():
                 await asyncio.gather(*(command() for command in commands))
             await self.submit(days[day].submissions)
@@ -72,6 +78,7 @@ class Driver:
                 await self.office.correct(correction)
             sent += len(days[day].submissions)
             tell(Sent(day, sent, len(self._plan.submissions), await self._recorded(day)))
+            await asyncio.sleep(earliest - monotonic())
         outcomes = await self._counters.outcomes()
         await self.applied()
         return outcomes

@@ -1,11 +1,14 @@
 """What people see: progress, the figures of the cut-off, the schools, the late ones, the addresses."""
 
+import os
+import webbrowser
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
 from rich import box
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -17,6 +20,7 @@ from demo.campaign import Campaign
 from demo.driver import Sent
 from demo.figures import Difference, Figures, percent
 from demo.model import Plan
+from demo.trickle import EVERY
 
 CAUSES: Final = {
     "recorded": "terekam, terkirim belakangan / recorded, sent later",
@@ -39,8 +43,8 @@ WIDE: Final = 156  # columns for two tables of schools side by side
 class Progress:
     """A bar on a terminal, a line for each week elsewhere. Call it with how far the replay is."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        self._console, self._total = console, total
+    def __init__(self, console: Console, total: int, browser: "Browser | None" = None) -> None:
+        self._console, self._total, self._browser = console, total, browser
         self._began, self._week = monotonic(), -1
         self._bar = Bar(
             TextColumn("[bold]{task.fields[day]}"),
@@ -60,6 +64,8 @@ class Progress:
         self._bar.stop()
 
     def __call__(self, sent: Sent) -> None:
+        if self._browser and sent.recorded:
+            self._browser.open()
         rate = number(round(sent.sent / max(monotonic() - self._began, 0.001)))
         recorded = number(sent.recorded)
         self._bar.update(self._task, completed=sent.sent, day=f"{sent.day:%d %b %Y}", rate=rate, recorded=recorded)
@@ -68,6 +74,41 @@ class Progress:
             self._week = week
             done = f"{number(sent.sent)} of {number(sent.total)}"
             self._console.print(f"{sent.day}  {done} submissions, recorded {recorded}", highlight=False)
+
+
+class Browser:
+    """Opens the campaign's page, once, where somebody sits before a desktop."""
+
+    def __init__(self, console: Console, where: Addresses, campaign: Campaign) -> None:
+        desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        self._wanted = bool(desktop and console.is_terminal)
+        self._address = _page(where, campaign)
+
+    def open(self) -> None:
+        if self._wanted:
+            self._wanted = False
+            webbrowser.open(self._address)
+
+
+def page(console: Console, where: Addresses, campaign: Campaign) -> None:
+    """The page's address, before the replay: it moves while that runs."""
+    console.print(f"\nHalaman / page  [bold]{_page(where, campaign)}[/]", soft_wrap=True, highlight=False)
+    console.print("[dim]bergerak selama peragaan / moves while the replay runs[/]\n")
+
+
+def trouble(console: Console, line: str) -> None:
+    """That a part of the stack has ended, or was started again."""
+    console.print(f"[bold red]{escape(line)}[/]", soft_wrap=True, highlight=False)
+    if " ended " in line:
+        console.print("[red]Nyalakan lagi dengan / start it again with: make up[/]")
+
+
+def staying(console: Console, *, ours: bool) -> None:
+    """What goes on, and how it ends."""
+    ends = "menghentikan semuanya / stops everything" if ours else "mengakhiri ini / ends this; the stack stays up"
+    console.print(
+        f"[dim]Satu orang lagi tiap {EVERY:.0f} detik / one more person every {EVERY:.0f} s. Ctrl-C {ends}.[/]"
+    )
 
 
 def number(value: int | None) -> str:
@@ -79,8 +120,8 @@ def replayed(console: Console, outcomes: dict[str, int], plan: Plan, seconds: fl
     """What became of the submissions, as the counters read it back."""
     parts = [f"{number(n)} {OUTCOMES.get(name, name)}" for name, n in outcomes.items() if n]
     console.print(
-        f"\n[dim]{number(len(plan.submissions))} kiriman dari {len(plan.devices)} loket dalam {seconds:.0f} s"
-        f" / submissions of {len(plan.devices)} counters:[/] {' · '.join(parts)}"
+        f"\n[dim]{number(len(plan.submissions))} kiriman dari {len(plan.devices)} loket diputar dalam {seconds:.0f} s"
+        f" / submissions of {len(plan.devices)} counters, replayed in {seconds:.0f} s:[/] {' · '.join(parts)}"
     )
 
 
@@ -114,7 +155,7 @@ def figures(console: Console, campaign: Campaign, answers: Figures, differences:
 def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
     day = campaign.published.as_of
     lines = {
-        "Halaman / page": f"{where.reporting}/",
+        "Halaman / page": _page(where, campaign),
         "  per cut off": f"{where.reporting}/campaigns/{campaign.facts['slug']}?as_of={day}&known_at={day}T23:59:59",
         "Cakupan / coverage": f"{where.reporting}/v1/campaigns/{campaign.facts['slug']}/coverage?as_of={day}",
         "API reporting": f"{where.reporting}/openapi.json",
@@ -127,6 +168,10 @@ def addresses(console: Console, where: Addresses, campaign: Campaign) -> None:
     console.print()
     for name, address in lines.items():
         console.print(f"[dim]{name:<20}[/] [bold]{address}[/]", soft_wrap=True, highlight=False)
+
+
+def _page(where: Addresses, campaign: Campaign) -> str:
+    return f"{where.reporting}/campaigns/{campaign.facts['slug']}"
 
 
 def _headline(campaign: Campaign, answers: Figures) -> Table:

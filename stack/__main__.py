@@ -1,4 +1,4 @@
-"""The commands `python -m stack up | down | status`."""
+"""The commands `python -m stack up | down | status | token`."""
 
 import argparse
 import os
@@ -14,17 +14,22 @@ INTERRUPTED = 130
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stack", description="The native local stack.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="up | down | status")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="up | down | status | token")
     for verb in ("up", "supervise"):
         parts = verbs.add_parser(verb)
         parts.add_argument("--no-services", dest="services", action="store_false", help="Kafka and PostgreSQL alone")
     verbs.add_parser("down").add_argument("--keep-data", action="store_true", help="stop, but do not remove the data")
     verbs.add_parser("status")
+    token = verbs.add_parser("token")
+    token.add_argument("role")
+    token.add_argument("--campaigns", help="only these, separated by spaces")
+    token.add_argument("--schools", help="a principal's, as NPSN, separated by spaces")
     options = vars(parser.parse_args())
     run: dict[str, Callable[..., int]] = {
         "up": up.up,
         "down": up.down,
         "status": up.status,
+        "token": up.token,
         "supervise": up.supervise,
     }
     try:

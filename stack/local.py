@@ -1,5 +1,6 @@
 """The local stack: Kafka and PostgreSQL side by side, and the services on top, for the length of a `with` block."""
 
+import json
 import os
 import signal
 import sys
@@ -8,12 +9,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Self, TypedDict, TypeVar
+from typing import Any, Self, TypedDict, TypeVar
 
-from stack.home import Home, default_home, write_environment
+from stack import issuer
+from stack.errors import StackError
+from stack.home import REPOSITORY, Home, default_home, write_environment
 from stack.kafka import Kafka
 from stack.ports import HOST, check_free, port_for
 from stack.postgres import Database, Postgres
@@ -22,6 +25,15 @@ from stack.progress import Report, Timings, silent, timed
 from stack.services import SERVICES, Service
 
 T = TypeVar("T")
+
+
+ISSUER_PORT = "JB_ISSUER_PORT"
+
+
+def token(home: Home, issued_by: str, role: str, *, seconds: int, **claims: Any) -> str:
+    """A bearer token of the stack in this folder. Raises ValueError for a role that there is not."""
+    key = home.secret("ISSUER_KEY", issuer.new_key)
+    return issuer.signed(key, issued_by, issuer.user(role) | claims, seconds=seconds)
 
 
 class _Surroundings(TypedDict):
@@ -54,6 +66,7 @@ class LocalStack:
         self._kafka: Kafka | None = None
         self._postgres: Postgres | None = None
         self._ports: dict[str, int] = {}
+        self.issuer = ""  # its address
 
     @property
     def kafka(self) -> Kafka:
@@ -75,6 +88,14 @@ class LocalStack:
             merged.update(self._environment(service))
         return merged
 
+    def token(self, role: str, *, seconds: int = 10 * 365 * issuer.DAY, **claims: Any) -> str:
+        """A bearer token of the local user of a role; it lives as long as the stack, and then some."""
+        return token(self.home, self.issuer, role, seconds=seconds, **claims)
+
+    def bearer(self, role: str = "administrator") -> dict[str, str]:
+        """The header that makes a request one of that role."""
+        return {"Authorization": f"Bearer {self.token(role)}"}
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -93,7 +114,10 @@ class LocalStack:
             )
             self._postgres = Postgres(home, processes=processes, environ=environ)
             self._ports = {s.name: port_for(s.name, s.port_variable, self._environ) for s in self.services}
-            self._together(self._start_kafka, self._start_postgres)
+            if self.services:
+                self._ports["issuer"] = port_for("issuer", ISSUER_PORT, self._environ)
+            issuers = [self._start_issuer] if self.services else []
+            self._together(self._start_kafka, self._start_postgres, *issuers)
             self._together(*(partial(self._prepare, service) for service in self.services))
             self._together(*(partial(self._serve, service) for service in self.services))
             for service in self.services:
@@ -110,6 +134,10 @@ class LocalStack:
             self._processes.stop_all()
             self._open.close()
 
+    def call_off(self) -> None:
+        """Let nothing new start: it is about to be stopped."""
+        self._processes.cancelled.set()
+
     def start_service(self, name: str) -> None:
         """Start a service again, after `stop_service` or its own end; return when it is ready."""
         self._serve(next(s for s in self.services if s.name == name))
@@ -118,14 +146,26 @@ class LocalStack:
         stop([self.children.pop(name)])
 
     def start_again(self, name: str) -> None:
-        """Start a server or a service that has ended, on the same data and port; return when it is ready."""
-        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start}
+        """Start a server or a service that has ended, on the same data and port; return when it is ready.
+
+        A service whose work has ended by a verdict is stopped first. Raises StackError when the verdict stands.
+        """
+        servers = {"kafka": self.kafka.start, "postgres": self.postgres.start, "issuer": self._start_issuer}
+        if name in self.children:
+            self.stop_service(name)
         servers.get(name, partial(self.start_service, name))()
+        if line := self.dead().get(name):
+            raise StackError(line)
 
     def dead(self) -> dict[str, str]:
-        """What has ended although nobody asked it to, with a line that says how."""
+        """What has ended although nobody asked it to, and services that only answer, with a line that says how."""
         parts = [self.kafka.child, self.postgres.child, *self.children.values()]
-        return {c.name: str(c.failure("serving")) for c in parts if c and not c.alive}
+        ended = {c.name: str(c.failure("serving")) for c in parts if c and not c.alive}
+        serving = {name: url for name, url in self.urls.items() if name in self.children and name not in ended}
+        verdicts = {name: _Health(f"{url}/health/ready").verdict() for name, url in serving.items()}
+        return ended | {
+            name: f"{name} answers, but its work has ended: {line}" for name, line in verdicts.items() if line
+        }
 
     def _start_kafka(self) -> None:
         with timed("Kafka", self.report):
@@ -136,6 +176,18 @@ class LocalStack:
             self.postgres.start()
             for service in self.services:
                 self.databases[service.name] = self.postgres.create_service_database(service.name)
+
+    def _start_issuer(self) -> None:
+        port = self._ports["issuer"]
+        check_free(port, "issuer", ISSUER_PORT)
+        keys = json.dumps([self.home.secret("ISSUER_KEY", issuer.new_key)])
+        env = {**self._environ, "JB_ISSUER_KEYS": keys, "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-P", "-m", "stack.issuer", str(port)]
+        self.issuer = f"http://{HOST}:{port}"
+        child = self._processes.spawn("issuer", command, cwd=self.home.path, env=env)
+        self.children["issuer"] = child
+        health = _Health(f"{self.issuer}/.well-known/openid-configuration")
+        self._processes.wait_until(health.is_ready, child, "getting ready", hint=lambda: health.answer)
 
     def _prepare(self, service: Service) -> None:
         with timed(f"{service.name} {'+'.join(service.prepare)}", self.report):
@@ -150,8 +202,8 @@ class LocalStack:
             child = self._processes.spawn(service.name, _command(service, "serve"), **self._surroundings(service))
             self.children[service.name] = child
             self.urls[service.name] = url = f"http://{HOST}:{port}"
-            ready = _Ready(f"{url}/health/ready")
-            self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
+            health = _Health(f"{url}/health/ready")
+            self._processes.wait_until(health.has_started, child, "getting ready", hint=lambda: health.answer)
 
     def _surroundings(self, service: Service) -> _Surroundings:
         # In the state folder, so that no settings file of wherever somebody stands is read.
@@ -159,12 +211,16 @@ class LocalStack:
 
     def _environment(self, service: Service) -> Mapping[str, str]:
         database, port = self.databases[service.name], self._ports[service.name]
-        return service.environment(self.home, self.bootstrap_servers, database, HOST, port)
+        return service.environment(self.home, self.bootstrap_servers, database, self.issuer, HOST, port)
 
     def _published(self) -> dict[str, str]:
         """`stack.env`: what other programs need to drive this stack."""
+        tokens = {f"TOKEN_{role.upper()}": self.token(role) for role in issuer.ROLES} if self.issuer else {}
+        known = {"OIDC_ISSUER": self.issuer, "TOKEN": tokens["TOKEN_ADMINISTRATOR"]} if self.issuer else {}
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            **known,
+            **tokens,
             **{f"{name.upper()}_URL": url for name, url in sorted(self.urls.items())},
             **{f"{name.upper()}_DATABASE_URL": database.url for name, database in sorted(self.databases.items())},
         }
@@ -184,22 +240,37 @@ class LocalStack:
             pool.shutdown()
 
 
-class _Ready:
-    """Asks a service whether it is ready, and remembers what it answered instead."""
+class _Health:
+    """Asks a service how it is, and remembers what it answered instead of being ready."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.answer = ""  # what it said instead
+        self.answer = ""
 
-    def __call__(self) -> bool:
+    def has_started(self) -> bool:
+        """Whether it is ready, or will not be before a person has decided."""
+        return self.is_ready() or bool(_verdict_in(self.answer))
+
+    def verdict(self) -> str:
+        """Why its work has ended while it answers; nothing where it works, or does not answer."""
+        return "" if self.is_ready() else _verdict_in(self.answer)
+
+    def is_ready(self) -> bool:
+        """Whether it answers that all is well."""
         try:
             with urllib.request.urlopen(self._url, timeout=5) as answer:  # noqa: S310  ours, on 127.0.0.1
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as e:
-            self.answer = f"HTTP {e.code} {e.read(300).decode(errors='replace')}"
+            self.answer = e.read(10_000).decode(errors="replace")
         except OSError:  # not yet listening
             pass
         return False
+
+
+def _verdict_in(answer: str) -> str:
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(answer).get("verdict") or "")
+    return ""
 
 
 @contextmanager

@@ -21,11 +21,14 @@ class Service:
     def port_variable(self) -> str:
         return f"JB_{self.name.upper()}_PORT"
 
-    def environment(self, home: Home, kafka: str, database: Database, host: str, port: int) -> Mapping[str, str]:
+    def environment(
+        self, home: Home, kafka: str, database: Database, issuer: str, host: str, port: int
+    ) -> Mapping[str, str]:
         """Everything that the service is told; it reads nothing else."""
         prefix = self.name.upper()
         return {
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            "OIDC_ISSUER": issuer,
             f"{prefix}_DATABASE_URL": database.url,
             f"{prefix}_MIGRATION_DATABASE_URL": database.owner_url,
             f"{prefix}_HTTP_HOST": host,

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 from stack import postgres
 from stack.errors import StackError
 from stack.home import REPOSITORY, Home, default_home, write_private
+from stack.issuer import DAY
 from stack.local import LocalStack, interruptible
+from stack.local import token as issue
 from stack.processes import Processes, kill_and_wait, telling_line
 from stack.progress import Event, JsonLines, Report, Timings, for_people, silent
 
@@ -28,7 +30,12 @@ def up(*, services: bool = True) -> int:
     if owner := home.owner():
         if not home.env_file.exists():
             raise StackError(f"A stack in {home.path} is just starting or stopping (process {owner}): wait for it.")
-        again = _started_again(home, owner) if _supervises(owner) else ""
+        troubles = _troubles(home, owner)
+        if troubles and not _watches(home, owner):
+            raise StackError(
+                f"{troubles}Who holds the stack (process {owner}) starts nothing again: `make down` ends it."
+            )
+        again = _started_again(home, owner) if _watches(home, owner) else ""
         print(f"Started again: {again}." if again else "The stack is already up.")
         print(_addresses(home))
         return 0
@@ -78,10 +85,27 @@ def status() -> int:
     if not owner or not home.env_file.exists():
         print(f"The stack in {home.path} is {'starting or stopping' if owner else 'down'}.")
         return 1
-    if troubles := _troubles(home) if _supervises(owner) else "":
+    if troubles := _troubles(home, owner):
         print(f"Not all of the stack is up; `make up` starts again what has ended.\n{troubles}{_addresses(home)}")
         return 1
     print(f"The stack is up (process {owner}).\n{_addresses(home)}")
+    return 0
+
+
+def token(role: str, campaigns: str | None, schools: str | None) -> int:
+    """Print a bearer token of the local user of a role, for 12 hours; both lists are separated by spaces."""
+    home = Home(default_home())
+    if not home.owner() or not home.env_file.exists():
+        raise StackError("No stack is up: `make up` starts one.")
+    published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
+    if "OIDC_ISSUER" not in published:
+        raise StackError("This stack has no services, so no issuer either.")
+    lists = {"jb_campaigns": campaigns, "jb_schools": schools}
+    claims = {name: text.split() for name, text in lists.items() if text is not None}
+    try:
+        print(issue(home, published["OIDC_ISSUER"], role, seconds=DAY // 2, **claims))
+    except ValueError as e:
+        raise StackError(f"{e}.") from None
     return 0
 
 
@@ -94,11 +118,11 @@ def supervise(*, services: bool = True) -> int:
     with interruptible():
         try:
             with stack:
-                summary = stack.report.summary()
+                summary = ", ".join([stack.report.summary(), *stack.dead().values()])
                 pipe.say({"ready": summary})
                 log.info("up: %s", summary)
                 stack.report = Timings(silent)  # nobody reads the pipe from now on
-                _watch(stack)
+                _watch(stack, log.error, threading.Event())
         except KeyboardInterrupt:
             log.info("stopped")
         except StackError as e:
@@ -108,21 +132,40 @@ def supervise(*, services: bool = True) -> int:
     return 0
 
 
-def _watch(stack: LocalStack) -> None:
-    """Until somebody asks us to end. A part that dies is told and waits for `up`: its reason must be seen."""
+@contextmanager
+def watched(stack: LocalStack, tell: Callable[[str], None]) -> Iterator[None]:
+    """Watch a stack that this program holds: `tell` gets a line for what ends, and for what `make up` starts again."""
+    stack.report = Timings(silent)  # its view of the start is closed
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(stack, tell, ended), name="watch")
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        stack.call_off()
+        watcher.join()
+
+
+def _watch(stack: LocalStack, tell: Callable[[str], None], ended: threading.Event) -> None:
+    """Until `ended`. A part that dies is reaped, told, and waits for `up`: its reason must be seen."""
     told: Mapping[str, str] | None = None
     troubles, asked = _troubles_file(stack.home), _asked_file(stack.home)
-    while True:
+    write_private(_watcher_file(stack.home), str(os.getpid()))
+    while not ended.is_set():
         answer = _start_again(stack) if asked.exists() and not asked.read_text() else None
         dead = stack.dead()
         if dead != told:
-            for line in dead.values():
-                log.error("%s", line)
+            for name, line in dead.items():
+                if line != (told or {}).get(name):
+                    tell(line)
             troubles.write_text("".join(f"  {line}\n" for line in dead.values()))
             told = dead
         if answer:
+            if answer["started"]:
+                tell(f"Started again: {', '.join(answer['started'])}.")
             write_private(asked, json.dumps(answer))
-        threading.Event().wait(1)
+        ended.wait(1)
 
 
 def _start_again(stack: LocalStack) -> dict[str, list[str]]:
@@ -155,11 +198,10 @@ def _started_again(home: Home, owner: int) -> str:
     raise StackError(f"The stack was stopped meanwhile: see {_short(home.logs)}/supervisor.log.")
 
 
-def _supervises(owner: int) -> bool:
-    """Whether it watches its stack and can be asked; a demo or a test, which hold one of their own, do not."""
-    with suppress(OSError):
-        return "supervise" in Path(f"/proc/{owner}/cmdline").read_text().split("\0")
-    return False
+def _watches(home: Home, owner: int) -> bool:
+    """Whether the owner watches its stack and can be asked; a test, which holds one of its own, does not."""
+    file = _watcher_file(home)
+    return file.exists() and file.read_text() == str(owner)
 
 
 def _supervisor(home: Home, *, services: bool) -> subprocess.Popen[str]:
@@ -211,9 +253,19 @@ def _end(owner: int, home: Home) -> None:
 
 def _addresses(home: Home) -> str:
     published = dict(line.split("=", 1) for line in home.env_file.read_text().splitlines())
-    shown = {k.removesuffix("_URL").capitalize(): v for k, v in published.items() if not k.endswith("_DATABASE_URL")}
-    lines = [f"  {name.replace('_bootstrap_servers', ''):<12} {value}" for name, value in shown.items()]
-    lines.append(f"  All addresses are in {_short(home.env_file)}; logs in {_short(home.logs)}.")
+    private = ("_DATABASE_URL", "TOKEN")
+    shown = {
+        k.removesuffix("_URL").capitalize(): v
+        for k, v in published.items()
+        if not k.endswith(private) and not k.startswith("TOKEN_")
+    }
+    lines = [
+        f"  {name.replace('_bootstrap_servers', '').replace('Oidc_', '').capitalize():<12} {value}"
+        for name, value in shown.items()
+    ]
+    lines.append(
+        f"  All addresses, and a token for each role, are in {_short(home.env_file)}; logs in {_short(home.logs)}."
+    )
     if services := sorted(file.name for file in home.path.glob("*.env") if file != home.env_file):
         lines.append(f"  What each service was told, for its verbs: {', '.join(services)} beside it (docs/runbook.md).")
     return "\n".join(lines)
@@ -223,7 +275,10 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _troubles(home: Home) -> str:
+def _troubles(home: Home, owner: int) -> str:
+    """A line for every part that has ended: as its owner says, or as the system does where nobody watches."""
+    if not _watches(home, owner):
+        return "".join(f"  {name} has ended (log: {home.logs}/{name}.log)\n" for name in Processes(home.path).gone())
     file = _troubles_file(home)
     return file.read_text() if file.exists() else ""
 
@@ -231,6 +286,11 @@ def _troubles(home: Home) -> str:
 def _troubles_file(home: Home) -> Path:
     """A line for every part that has ended."""
     return home.path / "troubles"
+
+
+def _watcher_file(home: Home) -> Path:
+    """The process id of an owner that watches."""
+    return home.path / "watcher"
 
 
 def _asked_file(home: Home) -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from contracts.topics import CATALOGUE
 from exactly_once import KafkaSettings
 from exactly_once.provision import provision
 from stack.postgres import Database
+from tests.issuer import LocalIssuer
 from tests.servers import Leader, Servers, servers
 from tests.support import kafka_settings
 
@@ -94,3 +96,21 @@ async def topic_prefix(stack: Servers) -> AsyncIterator[str]:
 def settings(stack: Servers, topic_prefix: str) -> KafkaSettings:
     """What a consumer and a relay on these topics need to know; impatient, as a test is."""
     return kafka_settings(stack.bootstrap_servers, topic_prefix)
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIssuer]:
+    """An issuer of tokens that stays as it is. A test that stops it or changes its keys asks for `own_issuer`."""
+    started = LocalIssuer(tmp_path_factory.mktemp("issuer"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def own_issuer(tmp_path: Path) -> Iterator[LocalIssuer]:
+    """An issuer for this test alone."""
+    started = LocalIssuer(tmp_path)
+    started.start()
+    yield started
+    started.stop()

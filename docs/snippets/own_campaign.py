@@ -19,7 +19,7 @@ TODAY = datetime.now(WIB).date()
 
 
 async def main() -> None:
-    office = httpx.Client(base_url=ENV["ENROLLMENT_URL"])
+    office = httpx.Client(base_url=ENV["ENROLLMENT_URL"], headers={"Authorization": f"Bearer {ENV['TOKEN']}"})
     head = httpx.Client(base_url=ENV["REPORTING_URL"])
 
     # 1. The office opens a campaign, lists a school and decides its target.
@@ -51,6 +51,7 @@ async def main() -> None:
             kafka=ENV["KAFKA_BOOTSTRAP_SERVERS"],
             kind="office",
             place="Loket 1",
+            token=ENV["TOKEN"],
         )
         with counter:
             person = Recording(

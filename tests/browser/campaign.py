@@ -115,7 +115,7 @@ async def campaign_on(system: LocalStack, home: Path) -> AsyncIterator[Campaign]
     """With four persons: on the 1st one and on the 2nd two in time, on the 2nd one who is known on the 5th."""
     transport = KafkaTransport(system.bootstrap_servers)
     try:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(timeout=30, headers=system.bearer()) as http:
             campaign = Campaign(system, http)
             await campaign.open()
             await campaign.prepare(home, transport)

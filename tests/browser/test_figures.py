@@ -66,7 +66,7 @@ async def test_a_chosen_day_and_what_was_known_then(page: Page, campaign: Campai
 
 
 async def test_an_empty_campaign_fills_without_a_reload(page: Page, system: LocalStack) -> None:
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, headers=system.bearer()) as http:
         campaign = Campaign(system, http)
         await campaign.open()
         nothing = page.get_by_text("Belum ada sekolah dan kelompok")

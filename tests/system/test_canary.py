@@ -48,7 +48,7 @@ def read(path: Path) -> str:
 async def test_a_nik_is_nowhere(stack_of_its_own: LocalStack, tmp_path: Path) -> None:
     system = stack_of_its_own
     now = datetime.now(WIB)
-    async with httpx.AsyncClient(base_url=system.urls["enrollment"], timeout=30) as office:
+    async with httpx.AsyncClient(base_url=system.urls["enrollment"], timeout=30, headers=system.bearer()) as office:
         path = "/v1/campaigns/canary"
         campaign = {
             "name": "Canary",
@@ -76,7 +76,7 @@ async def test_a_nik_is_nowhere(stack_of_its_own: LocalStack, tmp_path: Path) ->
             await office.get("/v1/dead-letters"),
             await office.get("/metrics"),
         ]
-    async with httpx.AsyncClient(timeout=30) as reader:
+    async with httpx.AsyncClient(timeout=30, headers=system.bearer()) as reader:
         for service in ("scheduling", "reporting"):
             shown.append(await reader.get(f"{system.urls[service]}/metrics"))
         for question in QUESTIONS:
@@ -105,6 +105,7 @@ async def at_the_counter(system: LocalStack, home: Path, now: datetime) -> list[
         kafka=system.bootstrap_servers,
         kind="office",
         place="Loket 1",
+        token=system.token("administrator"),
     )
     with counter:
         names = [

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -59,7 +58,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     dropped = next(s for s in whole.submissions if s.case == "plain" and s.group and persons[s.person.nik] == 1)
     with LocalStack(home / "stack") as stack:
         known = {f"{name.upper()}_URL": url for name, url in stack.urls.items()}
-        known["KAFKA_BOOTSTRAP_SERVERS"] = stack.bootstrap_servers
+        known |= {"KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers, "TOKEN": stack.token("administrator")}
         addresses = Addresses.read(known, home / "counters")
         yield asyncio.run(_play(addresses, campaign, whole, dropped))
 
@@ -74,7 +73,7 @@ async def _play(addresses: Addresses, campaign: Campaign, whole: Plan, dropped: 
             async with Driver(addresses, campaign, whole) as driver:
                 await driver.submit([dropped])
                 await driver.applied()
-        codes.append(await run(addresses, campaign, console, began=monotonic(), played=part))
+        codes.append(await run(addresses, campaign, console, played=part))
         shown.append(text.getvalue())
         async with Driver(addresses, campaign, whole) as driver:
             answers.append(await figures.ask(driver.office, campaign.published))

@@ -222,8 +222,8 @@ class Played:
     async def all(self, rounds: list[Round], asked: list[tuple[date, int]]) -> None:
         urls = self.system.urls
         async with (
-            httpx.AsyncClient(base_url=urls["enrollment"], timeout=30) as self.office,
-            httpx.AsyncClient(base_url=urls["reporting"], timeout=30) as self.head,
+            httpx.AsyncClient(base_url=urls["enrollment"], timeout=30, headers=self.system.bearer()) as self.office,
+            httpx.AsyncClient(base_url=urls["reporting"], timeout=30, headers=self.system.bearer("head")) as self.head,
         ):
             transport = KafkaTransport(self.system.bootstrap_servers)
             try:
@@ -237,6 +237,7 @@ class Played:
                             kind="office",
                             place=f"Loket {n}",
                             transport=transport,
+                            token=self.system.token("administrator"),
                         )
                         for n in range(2)
                     ]

@@ -61,3 +61,6 @@ def test_a_campaign_of_ones_own_and_the_counter_by_hand(system: LocalStack, tmp_
     assert run(sys.executable, ROOT / "docs/snippets/own_campaign.py") == "1 of 2 recorded (50%), 1 to go\n"
     said = run("sh", ROOT / "docs/snippets/counter.sh")
     assert re.search(r"stored\W+1\b", said) and re.search(r"sent now\W+2\b", said), said
+    assert [path.name for path in tmp_path.iterdir()] == [".local"], "`make down` removes it with all that is in it"
+    assert " recorded (" in run(sys.executable, ROOT / "docs/snippets/own_campaign.py")
+    assert re.search(r"sent now\W+[12]\b", run("sh", ROOT / "docs/snippets/counter.sh"))

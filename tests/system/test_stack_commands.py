@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from stack import LocalStack, Service
+from stack.issuer import ROLES
 from tests.system.test_stack_lifecycle import becomes, nothing_is_left, of, owner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,7 +30,8 @@ FAKE = '''
 """A stand-in for a service."""
 import http.server, json, os, sys
 name, verb = os.path.basename(os.path.dirname(__file__)), sys.argv[1]
-told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k == "KAFKA_BOOTSTRAP_SERVERS"}
+shared = ("KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER")
+told = {k: v for k, v in os.environ.items() if k.startswith(name.upper()) or k in shared}
 with open(os.environ["FAKE_TRACE"], "a") as f:
     f.write(json.dumps({"name": name, "verb": verb, "told": told, "path": sys.path[0]}) + "\\n")
 fault = os.environ.get("FAKE_FAULT_FILE", "")
@@ -37,9 +39,11 @@ if f"{name} {verb}" == (open(fault).read() if os.path.exists(fault) else os.envi
     sys.exit(f"{name}: the {verb} went wrong")
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/health/ready" else 404)
+        verdict = os.path.exists(fault) and open(fault).read() == f"{name} verdict"
+        self.send_response(503 if verdict else 200 if self.path == "/health/ready" else 404)
         self.end_headers()
-        self.wfile.write(name.encode())
+        told = {"status": "not ready", "problems": [], "verdict": f"{name}: flood of bad records"}
+        self.wfile.write(json.dumps(told).encode() if verdict else name.encode())
 if verb == "serve":
     address = told[f"{name.upper()}_HTTP_HOST"], int(told[f"{name.upper()}_HTTP_PORT"])
     http.server.HTTPServer(address, Health).serve_forever()
@@ -104,7 +108,9 @@ def test_up_status_down(commands: Commands, capsys: pytest.CaptureFixture[str]) 
         print(f"\n{out.splitlines()[0]} ", end="")
     published = commands.published()
     assert sorted(published) == sorted(
-        ["KAFKA_BOOTSTRAP_SERVERS"] + [f"{name.upper()}_{what}" for name in NAMES for what in ("URL", "DATABASE_URL")]
+        ["KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER", "TOKEN"]
+        + [f"TOKEN_{role.upper()}" for role in ROLES]
+        + [f"{name.upper()}_{what}" for name in NAMES for what in ("URL", "DATABASE_URL")]
     )
     assert stat.S_IMODE((commands.home / "stack.env").stat().st_mode) == 0o600
     for name in NAMES:
@@ -187,6 +193,28 @@ def test_what_has_ended_is_said_first_and_started_again_by_up(commands: Commands
     assert commands.published() == published
     with urllib.request.urlopen(published["SCHEDULING_URL"] + "/health/ready") as answer:
         assert answer.read() == b"scheduling"
+
+
+def test_a_service_whose_work_has_ended_is_named_and_started_again_by_up(commands: Commands, tmp_path: Path) -> None:
+    """It answers, as its API should: the process has not ended."""
+    fault = tmp_path / "fault"
+    assert commands.run("up", FAKE_FAULT_FILE=str(fault))[0] == 0
+    fault.write_text("enrollment verdict")
+    line = "  enrollment answers, but its work has ended: enrollment: flood of bad records\n"
+    assert becomes(lambda: line in commands.run("status")[1])
+    assert commands.run("status")[0] == 1
+    assert commands.refused("up") == line.strip(), "the verdict stands: nothing else is said"
+    fault.unlink()
+    code, out, _ = commands.run("up")
+    assert (code, out.splitlines()[0]) in ((0, "Started again: enrollment."), (0, "The stack is already up."))
+    assert becomes(lambda: commands.run("status")[0] == 0)
+
+
+def test_a_stack_with_a_verdict_starts_and_says_so(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "fault").write_text("enrollment verdict")
+    code, out, err = commands.run("up", FAKE_FAULT_FILE=str(tmp_path / "fault"))
+    assert code == 0, err
+    assert "enrollment answers, but its work has ended: enrollment: flood of bad records" in out
 
 
 def test_a_killed_server_is_started_again_on_its_data(commands: Commands) -> None:
@@ -427,7 +455,7 @@ def test_the_services_are_data(tmp_path: Path) -> None:
             patch.setenv(key, commands.env[key])
         with LocalStack(commands.home, services=only) as stack:
             assert set(stack.urls) == {"reporting"}
-            assert set(stack.env) == {"KAFKA_BOOTSTRAP_SERVERS"} | {
+            assert set(stack.env) == {"KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER"} | {
                 f"REPORTING_{what}" for what in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "HTTP_HOST", "HTTP_PORT")
             }
             before = stack.children["reporting"].pid
@@ -436,3 +464,52 @@ def test_the_services_are_data(tmp_path: Path) -> None:
             stack.start_service("reporting")
             assert stack.children["reporting"].pid != before
     nothing_is_left(commands.home)
+
+
+DEMO = """
+import threading
+from demo.addresses import running
+from demo.__main__ import interruptible
+try:
+    with interruptible(), running(lambda line: print(line, flush=True)):
+        print("up", flush=True)
+        threading.Event().wait()
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def test_what_ends_under_a_demo_is_said_there_and_started_again_by_up(commands: Commands) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-c", DEMO], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=commands.env
+    )
+    assert demo.stdout
+    assert demo.stdout.readline() == "up\n"
+    url = commands.published()["SCHEDULING_URL"]
+    (victim,) = [int(line.split()[0]) for line in of(commands.home) if "-m scheduling serve" in line]
+    os.kill(victim, signal.SIGKILL)
+    assert demo.stdout.readline().startswith("scheduling ended with signal SIGKILL while serving: ")
+    assert not Path(f"/proc/{victim}").exists(), "it is no zombie"
+    code, out, _ = commands.run("status")
+    assert code == 1 and "scheduling ended with signal SIGKILL" in out
+
+    code, out, _ = commands.run("up")
+    assert code == 0 and out.startswith("Started again: scheduling.\n")
+    assert demo.stdout.readline() == "Started again: scheduling.\n"
+    assert commands.run("status")[0] == 0
+    with urllib.request.urlopen(url + "/health/ready") as answer:
+        assert answer.read() == b"scheduling"
+
+    demo.send_signal(signal.SIGINT)
+    assert demo.stdout.readline() == "stopped\n"
+    assert demo.wait(60) == 0
+    assert not commands.home.exists()
+
+
+def test_where_nobody_watches_the_status_is_that_of_the_processes(commands: Commands) -> None:
+    with owner(commands.home) as holder:
+        (kafka, _), _ = holder.started()
+        assert commands.run("status")[0] == 0
+        os.kill(kafka, signal.SIGKILL)
+        assert becomes(lambda: "  kafka has ended" in commands.run("status")[1])
+        assert "kafka has ended" in commands.run("up")[2]

@@ -17,6 +17,8 @@ from chassis.run import App, HttpServer
 from chassis.settings import ProcessSettings
 from exactly_once import Verdict
 
+MIGRATIONS = [Source("chassis", migrations_dir())]
+
 
 class Settings(ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="TINY_")
@@ -74,12 +76,12 @@ def build(settings: Settings) -> App:
             "api": [HttpServer(app, settings.http_host, settings.http_port)],
             "worker": [Worker(settings.worker)],
         },
-        migrations=[Source("chassis", migrations_dir())],
+        migrations=MIGRATIONS,
         pools=pools,
     )
 
 
-cli = service_cli("tiny", build, Settings)
+cli = service_cli("tiny", build, Settings, MIGRATIONS)
 
 if __name__ == "__main__":
     cli()

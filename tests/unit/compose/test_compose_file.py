@@ -59,6 +59,12 @@ def test_ports_are_open_to_this_machine_alone() -> None:
     assert all(re.fullmatch(r"127\.0\.0\.1:\$\{JB_[A-Z]+_PORT:-\d+\}:\d+", port) for port in published)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_without_an_issuer_says_why_it_is_open(name: str) -> None:
+    told = CONTAINERS[name]["environment"]
+    assert (told["OIDC_ISSUER"], told["OPEN_PORTS"]) == ("${OIDC_ISSUER:-}", "published-on-loopback")
+
+
 def test_there_is_no_secret_in_clear() -> None:
     text = "".join(path.read_text() for path in (FILE, *(ROOT / "compose").glob("*")) if path.is_file())
     assert not re.findall(r"postgres(?:ql)?://[^{\s]+:[^{\s]+@", text)

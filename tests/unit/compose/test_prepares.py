@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chassis.settings import ServiceSettings, load
+from chassis.settings import MigrationSettings, ProvisionSettings, ServiceSettings, load
 from compose import healthy, make_secrets
 from enrollment.settings import Settings as Enrollment
 from reporting.settings import Settings as Reporting
@@ -62,13 +63,30 @@ def test_they_suffice_to_run_and_to_migrate_a_service(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_secrets.main(tmp_path)
-    for container, role in ((name, name), (f"{name}-migrate", f"{name}_owner")):
+    for container, role, read in (
+        (name, name, lambda folder: load(SETTINGS[name], folder)),
+        (f"{name}-migrate", f"{name}_owner", lambda folder: load(MigrationSettings, folder, prefix=f"{name}_")),
+    ):
         for variable, value in CONTAINERS[container]["environment"].items():
-            monkeypatch.setenv(variable, str(value))
+            monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))  # as where nothing is set
         folder = next(mount["volume"]["subpath"] for mount in CONTAINERS[container]["volumes"])
-        settings = load(SETTINGS[name], tmp_path / folder)
+        settings = read(tmp_path / folder)
         assert settings.owner_dsn.startswith(f"postgresql://{role}:")
         assert settings.owner_dsn.endswith(f"@postgres:5432/{name}")
+
+
+def test_who_prepares_is_told_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The migration has its password alone; who makes the topics, nothing."""
+    for name in SETTINGS:
+        (tmp_path / f"{name}-owner").mkdir()
+        (tmp_path / f"{name}-owner" / f"{name}_dead_letter_key").write_text("of an earlier version")
+    make_secrets.main(tmp_path)
+    for name in SETTINGS:
+        assert [path.name for path in (tmp_path / f"{name}-owner").iterdir()] == [f"{name}_database_url"]
+    assert "volumes" not in CONTAINERS["provision"]
+    for variable, value in CONTAINERS["provision"]["environment"].items():
+        monkeypatch.setenv(variable, str(value))
+    assert load(ProvisionSettings, tmp_path / "nothing").kafka_bootstrap_servers == "kafka:29092"
 
 
 def test_they_are_those_of_the_native_stack() -> None:

@@ -60,6 +60,7 @@ class Office:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     refuse: tuple[int, dict[str, str]] | None = None
+    preparing: int = 0  # so many requests are answered 503, with when to come again
     page: int = 1000
     clock: str = "replay"
 
@@ -128,8 +129,13 @@ class Server:
                 body = json.loads(self.rfile.read(length)) if length else {}
                 office.requests.append(f"{self.command} {self.path}")
                 status, content = office.answer(self.command, self.path, body)
+                if office.preparing:
+                    office.preparing -= 1
+                    status, content = 503, {"title": "Not now"}
                 data = json.dumps(content).encode()
                 self.send_response(status)
+                if status == 503 and not office.refuse:
+                    self.send_header("retry-after", "1")
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()

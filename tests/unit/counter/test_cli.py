@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from counter import Counter
 from counter.client import ONLY_REPLAYED
+from counter.indonesian import beside
 from tests.unit.counter.support import CAMPAIGN, HEADER, Office, csv_line, nik, numbers, readable, select, values
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,7 +58,8 @@ def test_set_up_says_which_device_it_is(run: Run, office: Office) -> None:
 
 def test_enrollment_out_of_reach_is_one_line_and_78(run: Run, home: Path) -> None:
     done = run("init", "--enrollment", "http://127.0.0.1:1", *SET_UP, code=78)
-    assert done.stderr.startswith("enrollment does not answer at http://127.0.0.1:1") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("enrollment tidak menjawab di http://127.0.0.1:1") and done.stderr.count("\n") == 1
+    assert " / enrollment does not answer at http://127.0.0.1:1" in done.stderr
     assert not home.exists()
 
 
@@ -91,16 +94,17 @@ def test_record_again_with_an_id_of_ones_own(run: Run) -> None:
     run("record", *WHO, *own)
     assert run("record", *WHO, *own).stdout.startswith("sudah tersimpan / already stored: no. 1 · ")
     refused = run("record", *WHO, *own, "--married", code=1)
-    assert "ditolak / refused: submission_id is stored already with other values" in refused.stderr
+    assert "ditolak / refused: submission_id sudah tersimpan dengan isi lain" in refused.stderr
 
 
 @pytest.mark.usefixtures("ready")
 def test_a_refused_recording_names_its_columns(run: Run, home: Path) -> None:
     done = run("record", "--nik", nik(1)[:-1], "--birth-date", "31-1-2007", "--recorded-at", "kemarin", code=1)
     assert done.stderr.splitlines() == [
-        "ditolak / refused: nik has 15 digits, a NIK has 16",
-        "ditolak / refused: birth_date must be written year-month-day, as 2001-12-30",
-        "ditolak / refused: recorded_at must be date, time and offset, as 2024-09-19T08:00:00+07:00 (+07:00 is WIB)",
+        f"ditolak / refused: nik {beside('has 15 digits, a NIK has 16')}",
+        f"ditolak / refused: birth_date {beside('must be written year-month-day, as 2001-12-30')}",
+        "ditolak / refused: recorded_at "
+        + beside("must be date, time and offset, as 2024-09-19T08:00:00+07:00 (+07:00 is WIB)"),
     ]
     with Counter.open(home) as counter:
         assert numbers(counter) == []
@@ -115,7 +119,7 @@ def test_an_instant_of_replay_in_a_live_campaign_is_refused(run: Run, office: Of
     run("record", *WHO)
     assert run("close-session", "--replayed-at", at, code=1).stderr == said
     file.write_text(f"{HEADER},replayed_at\n{csv_line(2)},{at}\n{csv_line(3)},\n")
-    assert "baris / row 2: replayed_at is for replayed" in run("import", file, code=1).stderr
+    assert "baris / row 2: replayed_at hanya untuk program peragaan" in run("import", file, code=1).stderr
     assert json.loads(run("status", "--json").stdout)["total"] == 2
 
 
@@ -124,7 +128,7 @@ def test_import_answers_every_row_and_may_be_repeated(run: Run, home: Path, tmp_
     file, results = tmp_path / "file.csv", tmp_path / "results.csv"
     file.write_text("\n".join([HEADER, csv_line(1), csv_line(2, nik="3,57E+15"), "", csv_line(3)]))
     done = run("import", file, "--results", results, code=1)
-    assert "baris / row 3: row has 5 columns where the header has 4" in done.stderr
+    assert "baris / row 3: row berisi 5 kolom padahal judulnya 4" in done.stderr
     table = list(csv.DictReader(results.open()))
     assert [(row["row"], row["result"]) for row in table] == [("2", "stored"), ("3", "refused"), ("5", "stored")]
     assert nik(1) not in results.read_text() and "2007-01-31" not in results.read_text()
@@ -132,7 +136,7 @@ def test_import_answers_every_row_and_may_be_repeated(run: Run, home: Path, tmp_
     again = run("import", file, "--results", results)
     assert again.stderr == ""
     file.write_text("\n".join([HEADER, csv_line(4, nik=nik(4).replace("3101", "3001"))]))
-    assert "periksa / check 1 stored rows" in run("import", file).stderr
+    assert "baris / row 2: periksa: tanggal lahir di NIK lain" in run("import", file).stderr
     assert [row["result"] for row in csv.DictReader(results.open())] == ["already stored", "stored", "already stored"]
     assert [line.split("│")[2].strip() for line in again.stdout.splitlines() if "│" in line] == ["1", "2", "0"]
     with Counter.open(home) as counter:
@@ -164,6 +168,40 @@ def test_status_for_people_and_for_programs(run: Run, office: Office) -> None:
 
 
 @pytest.mark.usefixtures("ready")
+def test_what_the_office_took_back_needs_nobodys_attention(run: Run, home: Path, office: Office) -> None:
+    run("record", *WHO)
+    with Counter.open(home) as counter:
+        ((submission_id,),) = select(counter, "SELECT id FROM message")
+    for revision, reason, attention in ((1, "unknown_key", 1), (2, "voided", 0)):
+        office.decide(submission_id, "rejected", revision, reason)
+        now = json.loads(run("status", "--refresh", "--json").stdout)
+        assert (now["needs_attention"], now["decided"], len(now["attention"])) == (attention, 1 - attention, attention)
+        assert now["outcomes"] == {"rejected": 1}
+
+
+def test_a_home_is_closed_to_others_also_where_the_folder_was_there_before(
+    run: Run, home: Path, office: Office
+) -> None:
+    home.mkdir()
+    home.chmod(0o755)
+    run("init", "--enrollment", office.url, *SET_UP)
+    run("record", *WHO)
+
+    def modes() -> dict[str, int]:
+        return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, *home.iterdir())}
+
+    assert set(modes().values()) == {0o600, 0o700} and modes().pop(home.name) == 0o700
+    (home / "queue.db").chmod(0o644)
+    home.chmod(0o755)
+    run("status")
+    assert set(modes().values()) == {0o600, 0o700}, "one of an earlier version too"
+    (home / "notes.txt").touch(0o644)
+    home.chmod(0o755)
+    run("status")
+    assert modes()[home.name] == 0o755, "what is not the counter's alone is left as it is"
+
+
+@pytest.mark.usefixtures("ready")
 def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> None:
     run("record", *WHO)
     with Counter.open(home) as counter:
@@ -174,8 +212,33 @@ def test_decisions_are_read_on_request(run: Run, home: Path, office: Office) -> 
     assert f"no. 1 · {submission_id}: held (under_age)" in shown.stderr
     office.refuse = (503, {"title": "Down"})
     away = run("status", "--refresh", code=1)
-    assert away.stderr.endswith("answered 503: Down\n") and "keputusan / decisions: ditahan / held 1" in away.stdout
+    assert away.stderr.endswith("answered 503: Down\n") and away.stderr.count("enrollment di ") == 1
+    assert "keputusan / decisions: ditahan / held 1" in away.stdout
     assert json.loads(run("status", "--refresh", "--json", code=1).stdout)["outcomes"] == {"held": 1}
+
+
+@pytest.mark.usefixtures("ready")
+def test_an_enrollment_that_gets_ready_is_asked_again_and_it_is_said_when(run: Run, office: Office) -> None:
+    office.preparing = 2
+    done = run("status", "--refresh")
+    said = "enrollment belum siap; yang tersimpan di sini aman, mencoba lagi dalam 1 detik / "
+    assert [line.startswith(said) for line in done.stderr.splitlines()] == [True, True]
+    office.preparing = 10_000
+    done = run("send", "--kafka", "127.0.0.1:1", "--deadline", "0.5")
+    assert "keputusan belum terbaca: enrollment di " in done.stderr and "yang tersimpan di sini aman" in done.stderr
+    assert "kunci enrollment" not in done.stderr, "those at hand do"
+
+
+@pytest.mark.usefixtures("ready")
+def test_why_a_row_was_refused_is_said_at_once_and_for_all_of_them(run: Run, tmp_path: Path) -> None:
+    """The clerk need not import again to learn it: neither of 21 rows nor of more than can be listed."""
+    file = tmp_path / "file.csv"
+    for bad in (21, 1200):
+        file.write_text("\n".join([HEADER, *(csv_line(n, nik="123") for n in range(1, bad + 1))]))
+        said = run("import", file, code=1).stderr
+        assert said.count("nik berisi 3 digit") == min(bad, 1000) + (bad > 1000)
+        assert "baris / row 22: nik berisi 3 digit" in said
+    assert "1,200 baris / rows: nik berisi 3 digit, NIK punya 16" in said
 
 
 @pytest.mark.usefixtures("ready")
@@ -197,7 +260,11 @@ def test_a_full_or_foreign_disk_is_one_line(run: Run, home: Path) -> None:
     (home / "queue.db").write_bytes(b"this is no database" * 100)
     (home / "queue.db-wal").unlink(missing_ok=True)
     done = run("record", *WHO, code=1)
-    assert done.stderr == "not done, nothing half stored: file is not a database\n"
+    line = "nothing half stored: file is not a database"
+    assert (
+        done.stderr
+        == f"tidak dilakukan, tidak ada yang tersimpan setengah: file is not a database / not done, {line}\n"
+    )
 
 
 def interrupted(home: Path, *arguments: str | Path, once: Callable[[], bool]) -> subprocess.Popen[str]:
@@ -223,7 +290,7 @@ def test_ctrl_c_ends_a_send_with_a_true_summary(run: Run, home: Path) -> None:
     process = interrupted(home, "send", "--kafka", "127.0.0.1:1", "--deadline", "600", once=tried)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "dihentikan / interrupted: Kafka does not answer" in err and "Traceback" not in err
+    assert "dihentikan / interrupted\nKafka tidak menjawab" in err and "Traceback" not in err
     assert "masih di sini / still stored here │ 1 │" in out
     assert json.loads(run("status", "--json").stdout)["stored_here"] == 1
 

@@ -32,7 +32,7 @@ def rows(path: Path) -> list[Row]:
 
 
 def said(row: Row) -> str:
-    return "; ".join(str(problem) for problem in row.errors)
+    return "; ".join(f"{problem.column} {problem.message}" for problem in row.errors)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -10,9 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from chassis import logging, migrate, verbs
+from chassis.access.settings import require_closed
 from chassis.http import create_app
+from chassis.migrate import Source
 from chassis.run import ROLES, App, HttpServer, Role, supervise
-from chassis.settings import ProcessSettings, ServiceSettings, load
+from chassis.settings import MigrationSettings, ProcessSettings, ServiceSettings, load
 from exactly_once.errors import CONFIGURATION, FAILED, OUTAGE, Stop
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,9 @@ def _ending(error: Exception) -> tuple[str, int]:
     return f"failed: {type(error).__name__}, the log says more", FAILED
 
 
-def service_cli(name: str, build: Callable[[S], App], settings_class: type[S]) -> typer.Typer:
+def service_cli(
+    name: str, build: Callable[[S], App], settings_class: type[S], migrations: Sequence[Source]
+) -> typer.Typer:
     """The verbs of a service. `build` is called inside the event loop; it connects nothing, `App` does."""
     cli = typer.Typer(
         name=name, cls=OneLine, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
@@ -83,9 +87,9 @@ def service_cli(name: str, build: Callable[[S], App], settings_class: type[S]) -
     @cli.command("migrate")
     def migrate_() -> None:
         """Brings the database up to date, as its owner."""
-        settings = load(settings_class)
+        settings = load(MigrationSettings, prefix=str(settings_class.model_config["env_prefix"]))
         logging.configure(settings, name)
-        done = asyncio.run(_migrate(build, settings))
+        done = asyncio.run(migrate.migrate(settings.owner_dsn, migrations, wait=settings.database_wait_seconds))
         typer.echo(f"{name}: {len(done)} migrations applied" if done else f"{name}: the database is up to date")
 
     if issubclass(settings_class, ServiceSettings):
@@ -94,15 +98,13 @@ def service_cli(name: str, build: Callable[[S], App], settings_class: type[S]) -
 
 
 async def _run(name: str, build: Callable[[S], App], settings: S, roles: Sequence[Role]) -> int:
+    if isinstance(settings, ServiceSettings):
+        require_closed(settings, settings.http_host, f"{settings.model_config['env_prefix']}HTTP_HOST")
     async with build(settings) as app:
         for pool in app.pools[:1]:
             await migrate.require(pool, app.migrations, name)
         components = app.of(roles)
         if not any(isinstance(component, HttpServer) for component in components):
-            health = create_app(name, version="", registry=app.registry, openapi_url=None)
+            health = create_app(name, version="", registry=app.registry, openapi_url=None, access=app.access)
             components.append(HttpServer(health, settings.http_host, settings.http_port))
-        return await supervise(components, service=name, grace=settings.stop_seconds)
-
-
-async def _migrate(build: Callable[[S], App], settings: S) -> list[str]:
-    return await migrate.migrate(settings.owner_dsn, build(settings).migrations, wait=settings.database_wait_seconds)
+        return await supervise(components, service=name, serves="api" in roles, grace=settings.stop_seconds)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chassis import answers, metrics
+from chassis.access import Access, caller_of
 from chassis.health import Component, Health, Readiness
 from chassis.middleware import Middleware
 from chassis.openapi import truthful
@@ -35,15 +36,21 @@ def create_app(
     components: Sequence[Component] = (),
     registry: CollectorRegistry | None = None,
     max_body: int = MAX_BODY,
+    access: Access | None = None,
     **fastapi: Any,
 ) -> FastAPI:
     """A FastAPI app; routers are included by the service.
 
     `components` are asked by `/health/ready`; `supervise` replaces them by all that it runs. `app.state.stopping`
     (an asyncio.Event) is set when the process stops; long-lived answers are ended then, without their doing.
-    `registry` has the service's own metrics. `max_body` is in bytes.
+    `registry` has the service's own metrics. `max_body` is in bytes. `access` says who may use which route; without it
+    everybody on this machine may use all of them.
     """
-    app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None, redirect_slashes=False, **fastapi)
+    app = FastAPI(
+        title=title, version=version, docs_url=None, redoc_url=None, redirect_slashes=False,
+        dependencies=[Depends(caller_of)], **fastapi,
+    )  # fmt: skip
+    app.state.access = access = access or Access()
     app.state.health, app.state.stopping = Health(components), asyncio.Event()
     seconds, own = metrics.http_seconds()
     app.add_middleware(Middleware, max_body=max_body, stopping=app.state.stopping, seconds=seconds)
@@ -57,7 +64,7 @@ def create_app(
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = truthful(plain())
+            app.openapi_schema = truthful(plain(), access)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -75,7 +82,7 @@ def _health(app: FastAPI, registries: Sequence[CollectorRegistry]) -> None:
         """It can do its work; if not, the body says what is wrong."""
         readiness: Readiness = request.app.state.health.readiness()
         status = 200 if readiness.status == "ready" else 503
-        return JSONResponse(readiness.model_dump(), status)  # type: ignore[return-value]
+        return JSONResponse(readiness.model_dump(exclude_defaults=True), status)  # type: ignore[return-value]
 
     @app.get("/metrics", include_in_schema=False)
     async def figures() -> Response:

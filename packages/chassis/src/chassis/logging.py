@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor
 
-from chassis.settings import ProcessSettings
+from chassis.settings import MigrationSettings
 
 _DIGITS: Final = re.compile(r"\d{16,}")
 _DETAIL: Final = re.compile(r"(?m)^(DETAIL:).*$")  # PostgreSQL prints whole rows there
@@ -91,7 +91,7 @@ class _Stderr(logging.Handler):
             sys.stderr.write(line + "\n")
 
 
-def configure(settings: ProcessSettings, service: str) -> None:
+def configure(settings: MigrationSettings, service: str) -> None:
     """Sends all logs of the process to stderr, as lines for people (`console`) or as JSON."""
 
     def name_service(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -2,8 +2,20 @@
 
 from typing import Any, Final
 
+from chassis.access import PUBLIC, Access, Roles
 from chassis.answers import MEDIA_TYPE
-from chassis.problems import ALL, INVALID, MALFORMED, TOO_LARGE, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, Kind
+from chassis.problems import (
+    ALL,
+    BUSY,
+    FORBIDDEN,
+    INVALID,
+    MALFORMED,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Kind,
+)
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -33,6 +45,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     },
 }
 _REF: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_BEARER: Final = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 _WITH_BODY: Final = {"post", "put", "patch"}
 ETAG: Final[dict[str, Any]] = {"ETag": {"description": 'The revision, as `"7"`.', "schema": {"type": "string"}}}
 NO_NUL: Final = r"^[^\u0000]*$"
@@ -48,20 +61,24 @@ def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 def _response(*kinds: Kind) -> dict[str, Any]:
     response: dict[str, Any] = {"description": " · ".join(kind.title for kind in kinds), "content": _REF}
-    if UNAVAILABLE in kinds:
+    if UNAVAILABLE in kinds or BUSY in kinds:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return response
 
 
-def truthful(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with the problems of the middleware and the handlers."""
+def truthful(document: dict[str, Any], access: Access) -> dict[str, Any]:
+    """FastAPI's document with the problems of the middleware and the handlers, and with who may use what."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _PROBLEM
-    for path in document.get("paths", {}).values():
-        for method, operation in path.items():
+    for path, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
             _operation(method, operation)
+            if access.tokens is not None:
+                _security(operation, access.table[f"{method.upper()} {path}"])
+    if access.tokens is not None:
+        document["components"]["securitySchemes"] = {"token": _BEARER}
     _without_nul(document)
     return document
 
@@ -72,13 +89,21 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    kinds = [MALFORMED, UNAVAILABLE]
+    kinds = [MALFORMED, BUSY, UNAVAILABLE]
     if operation.get("parameters") or "requestBody" in operation or method in _WITH_BODY:
         kinds.append(INVALID)
     if method in _WITH_BODY:
         kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
     for kind in kinds:
         responses.setdefault(str(kind.status), _response(kind))
+
+
+def _security(operation: dict[str, Any], admitted: Roles) -> None:
+    operation["security"] = [] if admitted == PUBLIC else [{"token": []}]
+    operation["x-roles"] = sorted(admitted)
+    operation["responses"].setdefault(str(UNAUTHORIZED.status), _response(UNAUTHORIZED))
+    if admitted != PUBLIC:
+        operation["responses"].setdefault(str(FORBIDDEN.status), _response(FORBIDDEN))
 
 
 def _without_null(schema: dict[str, Any]) -> None:

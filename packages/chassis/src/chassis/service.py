@@ -1,15 +1,20 @@
 """A service from what tells it from the others: its pools, processes, command line and common routes follow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
 from chassis import dead_letters
+from chassis.access import Access, Table, login
+from chassis.access.issuer import Issuer
+from chassis.access.login import Login
+from chassis.access.sessions import Sessions
+from chassis.access.tokens import Tokens
 from chassis.db import Pool, create_pool
 from chassis.health import Component
 from chassis.http import create_app
@@ -68,17 +73,34 @@ class Service:
         *,
         subscriptions: Sequence[Subscription],
         routers: Sequence[APIRouter],
+        access: Table,
         components: Sequence[Component] = (),
+        pages: Callable[[FastAPI], None] | None = None,
     ) -> App:
-        """The service, ready to run. `components` are beside the HTTP server, in every process with the API."""
+        """The service, ready to run. `components` are beside the HTTP server, in every process with the API.
+
+        `access` says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a
+        route has no line, or a line no route.
+        """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
+        issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer)]
+        tokens = Tokens(settings, issuer[0]) if issuer else None
+        sessions = Sessions(self.name, self.pool) if tokens and pages else None
+        guard = Access(access, tokens, sessions)
         http = create_app(
-            f"Jemput Bola: {self.name}", version=version(f"jemputbola-{self.name}"), registry=self.registry
+            f"Jemput Bola: {self.name}",
+            version=version(f"jemputbola-{self.name}"),
+            registry=self.registry,
+            access=guard,
         )
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
         for router in (*routers, dead_letters.router(self.pool, letters)):
             http.include_router(router)
+        if pages is not None:
+            login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)
+            pages(http)
+        guard.check(http)
         consumer = Consumer(
             settings, self.batches, group=self.name, subscriptions=subscriptions, metrics=metrics, own=self.own
         )
@@ -86,15 +108,16 @@ class Service:
         return App(
             settings,
             components={
-                "api": [*own, *components, HttpServer(http, settings.http_host, settings.http_port)],
-                "worker": [kafka, *own, consumer],
-                "relay": [kafka, *own, *relays],
+                "api": [*own, *issuer, *components, HttpServer(http, settings.http_host, settings.http_port)],
+                "worker": [kafka, *own, *issuer, consumer],
+                "relay": [kafka, *own, *issuer, *relays],
             },
             migrations=self.migrations,
             pools=list(dict.fromkeys([self.pool, self.batches])),
             registry=self.registry,
             subscriptions=subscriptions,
             own=self.own,
+            access=guard,
         )
 
     def _pool(self, name: str, size: int, server: dict[str, str] | None, connect: dict[str, Any]) -> Pool:

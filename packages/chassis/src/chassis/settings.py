@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from chassis.access.settings import AccessSettings
 from exactly_once import KafkaSettings
 from exactly_once.errors import Misconfigured
+from exactly_once.settings import TopicSettings
 
 SECRETS_DIR: Final = Path("/run/secrets")
 
@@ -27,10 +29,10 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 
 
-class ProcessSettings(BaseSettings):
-    """What every process needs. A service's own class sets `env_prefix` and adds its knobs.
+class MigrationSettings(BaseSettings):
+    """What the verb `migrate` needs: it is told no key and no broker.
 
-    A value comes from the environment (`REPORTING_HTTP_PORT`) or from a file of that name in lower case under
+    A value comes from the environment (`REPORTING_DATABASE_URL`) or from a file of that name in lower case under
     `/run/secrets`; the environment wins.
     """
 
@@ -40,20 +42,9 @@ class ProcessSettings(BaseSettings):
     migration_database_url: PostgresUrl | None = Field(
         default=None, description="The same database as its owner, who runs the migrations; default: database_url."
     )
-    database_pool_size: int = Field(
-        default=10, ge=2, le=200, description="Connections of this process, at most; one may be kept to watch with."
-    )
     database_wait_seconds: float = Field(default=30, ge=0, description="How long a start waits for PostgreSQL.")
-    http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
-    stop_seconds: float = Field(default=10, gt=0, description="How long an orderly stop may take.")
-
-    @property
-    def dsn(self) -> str:
-        """The runtime role's URL, in clear."""
-        return self.database_url.get_secret_value()
 
     @property
     def owner_dsn(self) -> str:
@@ -61,24 +52,48 @@ class ProcessSettings(BaseSettings):
         return (self.migration_database_url or self.database_url).get_secret_value()
 
 
-class ServiceSettings(ProcessSettings, KafkaSettings):
+class ProcessSettings(MigrationSettings):
+    """What every process needs. A service's own class sets `env_prefix` and adds its knobs."""
+
+    database_pool_size: int = Field(
+        default=10, ge=2, le=200, description="Connections of this process, at most; one may be kept to watch with."
+    )
+    http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    stop_seconds: float = Field(default=10, gt=0, description="How long an orderly stop may take.")
+
+    @property
+    def dsn(self) -> str:
+        """The runtime role's URL, in clear."""
+        return self.database_url.get_secret_value()
+
+
+class ServiceSettings(ProcessSettings, KafkaSettings, AccessSettings):
     """What every service that reads and writes topics needs."""
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
 
+class ProvisionSettings(BaseSettings, TopicSettings):
+    """What the verb `provision` needs: where the topics are."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load(settings: type[S], secrets_dir: Path = SECRETS_DIR) -> S:
-    """Reads the settings. Raises Misconfigured, which names each wrong environment variable."""
+def load(settings: type[S], secrets_dir: Path = SECRETS_DIR, *, prefix: str | None = None) -> S:
+    """Reads the settings. Raises Misconfigured, which names each wrong environment variable.
+
+    `prefix` takes the place of the class' own, for one that the services share.
+    """
+    prefix = settings.model_config.get("env_prefix", "") if prefix is None else prefix
     try:
-        if secrets_dir.is_dir():
-            return settings(_secrets_dir=secrets_dir)
-        return settings()
+        return settings(_secrets_dir=secrets_dir if secrets_dir.is_dir() else None, _env_prefix=prefix)
     except ValidationError as error:
         problems = {
-            f"{_variable(settings, str(e['loc'][0])) if e['loc'] else settings.__name__}"
+            f"{_variable(settings, prefix, str(e['loc'][0])) if e['loc'] else settings.__name__}"
             f" {'is missing' if e['type'] == 'missing' else 'is wrong: ' + e['msg'].removeprefix('Value error, ')}"
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         }
@@ -87,7 +102,7 @@ def load(settings: type[S], secrets_dir: Path = SECRETS_DIR) -> S:
         raise Misconfigured(str(error)) from None
 
 
-def _variable(settings: type[BaseSettings], name: str) -> str:
+def _variable(settings: type[BaseSettings], prefix: str, name: str) -> str:
     """The environment variable behind a field, which errors name by its own name or by its alias."""
     for field_name, field in settings.model_fields.items():
         alias = field.validation_alias
@@ -96,5 +111,5 @@ def _variable(settings: type[BaseSettings], name: str) -> str:
             names |= {str(choice) for choice in alias.choices}
         if name.lower() in {k.lower() for k in names}:
             first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
-            return str(first or f"{settings.model_config.get('env_prefix', '')}{field_name}").upper()
+            return str(first or f"{prefix}{field_name}").upper()
     return name.upper()

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,9 +20,9 @@ from typing import Annotated, Final
 import typer
 
 from counter import columns, screen
-from counter.client import Counter
+from counter.client import ANOTHER_BIRTH_DATE, Counter
 from counter.csv_import import open_csv
-from counter.errors import CounterError, EnrollmentUnavailable, RecordingRefused
+from counter.errors import CounterError, EnrollmentPreparing, EnrollmentUnavailable, RecordingRefused
 from counter.interrupt import Interrupt, until_interrupted
 from counter.results import Results
 from counter.sending import SendSummary
@@ -51,9 +52,13 @@ def init(
     kind: Annotated[str, typer.Option(help="mpp, office, school_visit, special_event, ...")],
     place: Annotated[str, typer.Option(help='As "MPP Merdeka".')],
     kafka: KafkaOption = None,
+    token: Annotated[str | None, typer.Option(envvar="TOKEN", help="An administrator's; it is not kept.")] = None,
+    code: Annotated[str | None, typer.Option(help="Instead of a token: a one-time code from an administrator.")] = None,
 ) -> None:
     """Siapkan loket / set up a counter: makes its key, registers it, fetches the keys to seal to."""
-    made = Counter.init(home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka)
+    made = Counter.init(
+        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token, code=code
+    )  # fmt: skip
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")
         if not (counter.setup.kafka or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
@@ -102,7 +107,7 @@ def record(
     word = "tersimpan di sini / stored here" if kept.new else "sudah tersimpan / already stored"
     screen.say(f"{word}: no. {kept.device_seq} · {kept.submission_id}")
     if recording.nik_disagrees:
-        screen.warn("check: the birth date within the NIK is another than the birth date")
+        screen.warn(ANOTHER_BIRTH_DATE)
 
 
 @app.command("import")
@@ -125,6 +130,7 @@ def import_(
             try:
                 for result in counter.import_rows(interrupt.stops(source.rows())):
                     outcome.add(result)
+                    screen.noteworthy(result, outcome)
                     progress.at(result.number)
             finally:
                 screen.imported(outcome)
@@ -158,7 +164,7 @@ def status(
         unavailable = None
         try:
             if refresh:
-                asyncio.run(counter.refresh_decisions())
+                _read_decisions(counter)
         except EnrollmentUnavailable as error:
             unavailable = error
         now = counter.status()
@@ -200,7 +206,7 @@ def _send(counter: Counter, kafka: str | None, deadline: float) -> None:
         )
     try:
         if summary.ended != "interrupted":
-            asyncio.run(counter.refresh_decisions())
+            _read_decisions(counter)
     except EnrollmentUnavailable as error:
         summary.notes.append(f"decisions were not read: {error}")
     finally:
@@ -210,7 +216,22 @@ def _send(counter: Counter, kafka: str | None, deadline: float) -> None:
         raise typer.Exit(1)
 
 
+def _read_decisions(counter: Counter) -> None:
+    """Again while enrollment gets ready, and it is said when."""
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            asyncio.run(counter.refresh_decisions())
+            return
+        except EnrollmentPreparing as error:
+            if time.monotonic() + error.seconds > patience:
+                raise
+            screen.preparing(error.seconds)
+            time.sleep(error.seconds)
+
+
 USAGE: Final = 2
+PATIENCE: Final = 20.0  # seconds for an enrollment that gets ready
 _DIGITS: Final = re.compile(r"[0-9]{6,}")
 
 

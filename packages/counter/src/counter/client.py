@@ -16,8 +16,16 @@ from counter import ids, sending, status, submission
 from counter.csv_import import Row
 from counter.device import DeviceKey
 from counter.enrollment import Enrollment
-from counter.errors import CounterError, EnrollmentUnavailable, FieldError, NotSetUp, RecordingRefused
+from counter.errors import (
+    CounterError,
+    EnrollmentPreparing,
+    EnrollmentUnavailable,
+    FieldError,
+    NotSetUp,
+    RecordingRefused,
+)
 from counter.home import Home, Setup
+from counter.indonesian import beside
 from counter.kept import Kept, RowResult
 from counter.queue import ALREADY_WITH_OTHER_VALUES, Appended, Queue
 from counter.recording import CHECKS, Recording
@@ -26,6 +34,7 @@ from counter.setup import set_up
 from counter.transport import KafkaTransport, Transport
 
 BATCH: Final = 500  # rows stored in one transaction
+ANOTHER_BIRTH_DATE: Final = "check: the birth date within the NIK is another than birth_date"
 # Enrollment takes no such message in a live campaign, and the counter would never hear of it.
 ONLY_REPLAYED: Final = FieldError(
     "replayed_at", "is for replayed campaigns alone, and this one runs by the clock: leave it out"
@@ -47,6 +56,7 @@ class Counter:
         enrollment: str | None = None,
     ) -> None:
         self.home = home
+        home.close_to_others()
         self.setup: Setup = home.setup()
         self.device = DeviceKey.load(home.device_key)
         self._recipient = home.recipient()
@@ -67,11 +77,18 @@ class Counter:
         kind: str,
         place: str,
         kafka: str | None = None,
+        token: str | None = None,
+        code: str | None = None,
         transport: Transport | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> Self:
-        """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`."""
-        await set_up(Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http)
+        """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`.
+
+        Registering the device wants an administrator's `token` or a one-time `code`; neither is kept.
+        """
+        await set_up(
+            Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http, token=token, code=code
+        )
         return cls.open(home, transport=transport, http=http)
 
     @classmethod
@@ -248,6 +265,8 @@ class Counter:
             keyset = await self._enrollment.keyset()
             self._recipient = Recipient.newest(keyset)
             self.home.keep_keyset(keyset)
+        except EnrollmentPreparing:
+            return ""  # those at hand do until it is
         except (CounterError, KeyError, ValueError) as error:
             return f"enrollment's keys were not refreshed: {error}"
         return ""
@@ -256,5 +275,5 @@ class Counter:
 def _row_result(number: int, recording: Recording, submission_id: str, appended: Appended) -> RowResult:
     if not appended.same:
         return RowResult(number, "refused", submission_id, str(ALREADY_WITH_OTHER_VALUES))
-    warning = "check: the birth date within the NIK is another than birth_date" if recording.nik_disagrees else ""
+    warning = beside(ANOTHER_BIRTH_DATE) if recording.nik_disagrees else ""
     return RowResult(number, "stored" if appended.new else "already stored", submission_id, warning)

@@ -7,18 +7,23 @@ from typing import Any, Final
 import httpx
 
 from counter.device import DeviceKey
-from counter.errors import EnrollmentUnavailable
+from counter.errors import EnrollmentPreparing, EnrollmentUnavailable
 from counter.home import Setup
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 PAGE: Final = 1000
+HOW_TO_REGISTER: Final = "; give --token, an administrator's, or --code, which an administrator makes"
 
 
 class Enrollment:
     """The few requests that a counter makes. All raise `EnrollmentUnavailable` with one readable line."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self, url: str, http: httpx.AsyncClient | None = None, token: str | None = None, code: str | None = None
+    ) -> None:
+        """Registering wants an administrator's `token`, or a one-time `code`."""
         self._url = url.rstrip("/")
+        self._token, self._code = token, code
         self._http = http
 
     async def register(self, setup: Setup, device: DeviceKey) -> None:
@@ -29,8 +34,10 @@ class Enrollment:
             "kind": setup.kind,
             "place": setup.place,
             "public_key": device.public_text,
+            **({"code": self._code} if self._code else {}),
         }
-        await self._ask("POST", "/v1/devices", json=body)
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token and not self._code else {}
+        await self._ask("POST", "/v1/devices", json=body, headers=headers)
 
     async def clock(self, campaign: str) -> str:
         """By which clock a campaign runs, `live` or `replay`: chosen when it is opened, for good."""
@@ -71,7 +78,15 @@ class Enrollment:
             content = None
         if response.is_success and isinstance(content, dict):
             return content
-        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}")
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and "retry-after" in response.headers:
+            seconds = _seconds(response.headers["retry-after"])
+            raise EnrollmentPreparing(
+                f"enrollment at {self._url} is not ready yet{_why(content)}; what is stored here is safe: "
+                f"try again in {seconds:g} s",
+                seconds,
+            )
+        hint = HOW_TO_REGISTER if response.status_code in (401, 403) else ""
+        raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}{hint}")
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -83,6 +98,11 @@ class Enrollment:
 
 
 _DECISION: Final = ("submission_id", "outcome", "reason", "revision", "known_at")
+
+
+def _seconds(retry_after: str) -> float:
+    """A proxy may write a date instead."""
+    return float(min(max(int(retry_after), 1), 60)) if retry_after.isdecimal() else 5.0
 
 
 def _why(content: object) -> str:

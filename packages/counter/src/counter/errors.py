@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from counter.indonesian import beside
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -12,7 +14,8 @@ class FieldError:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.column} {self.message}"
+        """For people: Indonesian first."""
+        return f"{self.column} {beside(self.message)}"
 
 
 class CounterError(Exception):
@@ -33,6 +36,14 @@ class Busy(CounterError):
 
 class EnrollmentUnavailable(CounterError):
     """Enrollment cannot be reached, or returned an error."""
+
+
+class EnrollmentPreparing(EnrollmentUnavailable):
+    """Enrollment is there and not ready yet, as after an outage: ask again in `seconds`."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class RecordingRefused(CounterError):

@@ -1,4 +1,4 @@
-"""What became of a file's rows: counts, the first refused ones, and a file for all of them."""
+"""What became of a file's rows: counts, the reasons, and a file for all of them."""
 
 import csv
 from collections import Counter as Tally
@@ -10,7 +10,6 @@ from typing import IO, Final
 from counter.errors import CounterError
 from counter.kept import RowResult
 
-SHOWN: Final = 20
 WORDS: Final = {
     "stored": "tersimpan / stored",
     "already stored": "sudah tersimpan / already stored",
@@ -25,8 +24,7 @@ class Results:
         self._file = file
         self._writer = csv.writer(file) if file else None
         self._tally: Tally[str] = Tally()
-        self.first_refused: list[RowResult] = []
-        self.to_check = 0
+        self.reasons: Tally[str] = Tally()
         if self._writer:
             self._writer.writerow(["row", "submission_id", "result", "message"])
 
@@ -51,10 +49,8 @@ class Results:
         if self._writer and self._file:
             self._writer.writerow([result.number, result.submission_id or "", result.result, result.message])
             self._file.flush()
-        if result.result != "refused":
-            self.to_check += bool(result.message)
-        elif self.refused <= SHOWN:
-            self.first_refused.append(result)
+        if result.message:
+            self.reasons[result.message] += 1
 
     def counts(self) -> list[tuple[str, int]]:
         """How many rows had which result, with the words for it."""

@@ -8,10 +8,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from counter.indonesian import beside
+from counter.kept import RowResult
 from counter.results import Results
 from counter.sending import Sending, SendSummary
 from counter.status import Status
 
+LISTED: Final = 1000  # rows of an import
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 OUTCOMES: Final = {"counted": "terhitung", "duplicate": "ganda", "held": "ditahan", "rejected": "ditolak"}
@@ -22,11 +25,11 @@ def say(line: str) -> None:
 
 
 def warn(line: str) -> None:
-    _err.print(line, markup=False, style="yellow")
+    _err.print(beside(line), markup=False, style="yellow")
 
 
 def error(line: str) -> None:
-    _err.print(line, markup=False, style="red")
+    _err.print(beside(line), markup=False, style="red")
 
 
 def ask(what: str) -> str:
@@ -44,14 +47,24 @@ def table(title: str, rows: Sequence[tuple[str, int]]) -> None:
 
 
 def imported(results: Results) -> None:
-    """What became of a file's rows: how many, the first refused ones with the reason, and whether to look again."""
+    """What became of a file's rows: how many, and every reason once when there were too many rows to list them."""
     table("Hasil impor / result of the import", results.counts())
-    for row in results.first_refused:
+    if results.reasons.total() > LISTED:
+        for reason, rows in results.reasons.most_common():
+            warn(f"{rows:,} baris / rows: {reason}")
+
+
+def noteworthy(row: RowResult, results: Results) -> None:
+    """At once, why a row was refused, or should be looked at again."""
+    if row.message and (listed := results.reasons.total()) <= LISTED:
         warn(f"baris / row {row.number}: {row.message}")
-    if more := results.refused - len(results.first_refused):
-        warn(f"... {more:,} more: --results FILE.csv lists every row")
-    if results.to_check:
-        warn(f"periksa / check {results.to_check:,} stored rows: --results FILE.csv says why")
+        if listed == LISTED:
+            warn("... berikutnya hanya dihitung / from here on they are counted alone; --results FILE.csv lists all")
+
+
+def preparing(seconds: float) -> None:
+    """That enrollment is asked again, and when; nothing is lost meanwhile."""
+    warn(f"enrollment is not ready yet; what is stored here is safe, trying again in {seconds:g} s")
 
 
 def sent(summary: SendSummary) -> None:
@@ -59,11 +72,11 @@ def sent(summary: SendSummary) -> None:
     rows = [("terkirim / sent now", summary.sent), ("masih di sini / still stored here", summary.left)]
     table("Pengiriman / sending", [*rows, ("ditolak / refused", refused)] if refused else rows)
     for number, why in summary.refused[:20]:
-        warn(f"no. {number}: {why}")
+        warn(f"no. {number}: {beside(why)}")
     if summary.left:
-        ended = {"interrupted": "dihentikan / interrupted", "deadline": "belum semua / not all", "done": "not all"}
-        because = f": {summary.error}" if summary.error else ""
-        warn(f"{ended[summary.ended]}{because}; nothing is lost, run `counter send` again")
+        warn("dihentikan / interrupted" if summary.ended == "interrupted" else "belum semua / not all")
+        why = f"{summary.error}; " if summary.error else ""
+        warn(f"{why}nothing is lost, run `counter send` again")
     for note in summary.notes:
         warn(note)
 
@@ -86,7 +99,7 @@ def show(now: Status) -> None:
     if now.closings_unsent:
         say(f"penutupan sesi belum terkirim / session closings not yet sent: {now.closings_unsent}")
     if now.last_error:
-        warn(f"terakhir / last: {now.last_error}")
+        warn(f"terakhir / last: {beside(now.last_error)}")
 
 
 def decided(now: Status) -> None:

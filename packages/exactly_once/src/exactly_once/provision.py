@@ -11,13 +11,13 @@ from aiokafka.errors import for_code
 
 from contracts.topics import Topic
 from exactly_once.errors import Misconfigured
-from exactly_once.settings import KafkaSettings
+from exactly_once.settings import TopicSettings
 
 TOPIC_ALREADY_EXISTS: Final = 36
 
 
 @asynccontextmanager
-async def admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(settings: TopicSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for as long as the block lasts."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=15_000)
     try:
@@ -27,7 +27,7 @@ async def admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def provision(settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     """Makes every topic exist as the catalogue says and reads it back; returns what it did, a line each.
 
     Partitions are only ever added, and records never deleted. Raises Misconfigured when a topic is not then as said.
@@ -69,13 +69,13 @@ async def provision(settings: KafkaSettings, topics: Sequence[Topic]) -> list[st
     return done
 
 
-async def differences(settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def differences(settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     """How the topics differ from the catalogue, a line each; none means that all is as it says."""
     async with admin(settings) as client:
         return await _lines(client, settings, topics)
 
 
-async def _until_as_said(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
+async def _until_as_said(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> None:
     """A controller answers before every broker knows: asks again, but not for ever."""
     lines: list[str] = []
     for _ in range(100):
@@ -86,7 +86,7 @@ async def _until_as_said(client: AIOKafkaAdminClient, settings: KafkaSettings, t
     raise Misconfigured("; ".join(lines))
 
 
-async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> list[str]:
+async def _lines(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> list[str]:
     there = await described(client, settings, topics)
     lines = [f"topic {topic.name} is missing" for topic in topics if topic.name not in there]
     lines += [
@@ -102,7 +102,7 @@ async def _lines(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: S
     return lines
 
 
-async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> dict[str, int]:
+async def described(client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]) -> dict[str, int]:
     """The topics that exist, with their number of partitions."""
     wanted = {settings.topic_prefix + topic.name: topic.name for topic in topics}
     topics_there = await client.describe_topics(list(wanted))
@@ -110,7 +110,7 @@ async def described(client: AIOKafkaAdminClient, settings: KafkaSettings, topics
 
 
 async def _differences(
-    client: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]
+    client: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic]
 ) -> dict[Topic, dict[str, str]]:
     """What is configured otherwise than the catalogue says."""
     by_name = {settings.topic_prefix + topic.name: topic for topic in topics}

@@ -31,8 +31,8 @@ class Tuning:
     send_timeout: float = 20  # the result of a send counts as unknown
 
 
-class KafkaSettings(BaseModel):
-    """What consumer, relay and dead letters are told from outside."""
+class TopicSettings(BaseModel):
+    """Where the topics are: all that making them needs."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -50,11 +50,6 @@ class KafkaSettings(BaseModel):
             description="Put before every topic's and group's name: several systems on one cluster.",
         ),
     ] = ""
-    dead_letter_key: Annotated[
-        SecretStr,
-        AfterValidator(_fernet_key),
-        Field(description="Fernet key (base64url, 32 bytes): a dead letter may hold what should never be readable."),
-    ]
     replication_factor: Annotated[
         int,
         Field(
@@ -64,3 +59,13 @@ class KafkaSettings(BaseModel):
         ),
     ] = 1
     tuning: Tuning = Tuning()
+
+
+class KafkaSettings(TopicSettings):
+    """What consumer, relay and dead letters are told from outside."""
+
+    dead_letter_key: Annotated[
+        SecretStr,
+        AfterValidator(_fernet_key),
+        Field(description="Fernet key (base64url, 32 bytes): a dead letter may hold what should never be readable."),
+    ]

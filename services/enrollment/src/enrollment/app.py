@@ -6,6 +6,7 @@ from typing import Final
 from chassis.commands import Commands
 from chassis.run import App
 from chassis.service import Service, migrations
+from enrollment.access import ACCESS
 from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.campaigns.store import CAMPAIGNS, opened
 from enrollment.consume import subscriptions
@@ -39,5 +40,6 @@ def build(settings: Settings) -> App:
             persons.router(pool, commands),
             devices.router(pool, commands, keys),
         ],
+        access=ACCESS,
         components=[keys],
     )

@@ -1,10 +1,10 @@
 """`python -m scheduling`: the verbs."""
 
 from chassis.cli import service_cli
-from scheduling.app import NAME, build
+from scheduling.app import MIGRATIONS, NAME, build
 from scheduling.settings import Settings
 
-cli = service_cli(NAME, build, Settings)
+cli = service_cli(NAME, build, Settings, MIGRATIONS)
 
 if __name__ == "__main__":
     cli()

@@ -8,6 +8,7 @@ from chassis.run import App
 from chassis.service import Service, migrations
 from contracts.topics import SCHOOLS
 from exactly_once import Subscription
+from scheduling.access import ACCESS
 from scheduling.api import sets, visits
 from scheduling.campaigns.store import locked
 from scheduling.consume import on_schools
@@ -25,4 +26,5 @@ def build(settings: Settings) -> App:
     return service.app(
         subscriptions=[Subscription(SCHOOLS, on_schools)],
         routers=[sets.router(service.pool, commands), visits.router(service.pool, commands)],
+        access=ACCESS,
     )

@@ -10,15 +10,16 @@ from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHan
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chassis.access import Caller, CallerOf
 from chassis.bodies import Expected, PlausibleInstant, Revised
 from chassis.commands import Answer, Commands, IdempotencyKey
 from chassis.conditional import IfMatch, IfMatchOrNew, etag
 from chassis.db import Pool
 from chassis.openapi import ETAG, problems
 from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION
-from chassis.refusal import Refused
+from chassis.refusal import Refused, Unknown
 from contracts.envelope import HasRevision
-from contracts.schools import CampaignOpened, Clock
+from contracts.schools import CampaignOpened, Clock, npsn_of
 from contracts.types import AnyUuid, Campaign, Count, Day, Group, Kind, Label, Reason, Slug, Whole
 from contracts.visits import MissedReason, Visit, VisitStatus
 from exactly_once import Connection
@@ -146,21 +147,28 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
 
     @routes.get("/visits", response_model=VisitsReturn)
     async def list_visits(
-        campaign: Campaign, day: Day | None = None, status: VisitStatus | None = None, group: Group | None = None
+        campaign: Campaign,
+        caller: CallerOf,
+        day: Day | None = None,
+        status: VisitStatus | None = None,
+        group: Group | None = None,
     ) -> Response:
-        """The campaign's visits as they are now, by day and start."""
+        """The campaign's visits as they are now, by day and start; to a principal those to the own schools."""
         groups = {"groups": [group]} if group else {}
         async with pool.acquire() as tx:
             await opened_campaign(tx, campaign)
             visits = await store.some(tx, campaign, day=day, status=status, **groups)
-        return JSONResponse({"visits": [_returned(visit) for visit in visits]})
+        return JSONResponse({"visits": [_returned(visit) for visit in visits if _sees(caller, visit)]})
 
     @routes.get("/visits/{visit_id}", response_model=VisitReturn, responses={200: {"headers": ETAG}})
-    async def get_visit(campaign: Campaign, visit_id: AnyUuid) -> Response:
+    async def get_visit(campaign: Campaign, visit_id: AnyUuid, caller: CallerOf) -> Response:
         """One visit as it is now."""
         async with pool.acquire() as tx:
             await opened_campaign(tx, campaign)
-            return _answer(await handlers.get_visit(tx, campaign, visit_id)).response()
+            visit = await handlers.get_visit(tx, campaign, visit_id)
+        if not _sees(caller, visit):
+            raise Unknown("The campaign has no such visit.", reason="unknown_visit")
+        return _answer(visit).response()
 
     @routes.post(
         "/visits",
@@ -216,6 +224,11 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
         return await change(to, body, handlers.complete_visit, missed=body.missed)
 
     return routes
+
+
+def _sees(caller: Caller, visit: model.PlannedVisit) -> bool:
+    """A principal sees the visits to the own schools."""
+    return caller.schools is None or any(npsn_of(group) in caller.schools for group in visit.plan.groups)
 
 
 def _returned(visit: model.PlannedVisit) -> dict[str, Any]:
