@@ -53,12 +53,13 @@ class Service:
     ) -> None:
         """`publishes`: the tables of the facts that the service alone writes; a relay publishes them.
 
-        `server` are PostgreSQL's settings of every connection; with `batches`, those of its own pool, the consumer does
-        not share the pool of the API. `connect` are further arguments of `asyncpg.create_pool`.
+        `server` are PostgreSQL's settings of every connection, `batches` those of the consumer's where they are others:
+        its pool is its own, so that requests which hold all of the API's hold up no batch. `connect` are further
+        arguments of `asyncpg.create_pool`.
         """
         self.name, self.settings, self.migrations = name, settings, migrations
         self.pool = self._pool(name, settings.database_pool_size, server, connect)
-        self.batches = self.pool if batches is None else self._pool(f"{name}-worker", 3, batches, connect)
+        self.batches = self._pool(f"{name}-worker", 3, server if batches is None else batches, connect)
         self.registry = new_registry()
         self.own = OwnTopics(settings, self.pool, publishes) if publishes else None
 
