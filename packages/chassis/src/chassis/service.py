@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
-from chassis import dead_letters
+from chassis import apis, dead_letters
 from chassis.access import Access, Table
 from chassis.access.issuer import Issuer
 from chassis.access.tokens import Tokens
@@ -92,6 +92,7 @@ class Service:
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
         for router in (*routers, dead_letters.router(self.pool, letters)):
             http.include_router(router)
+        apis.mount(http, settings.kafka_bootstrap_servers)
         if pages is not None:
             pages(http)
         guard.check(http)
