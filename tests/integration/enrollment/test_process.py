@@ -81,7 +81,7 @@ async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
     early = run(env, "serve")
     assert (early.returncode, "run `python -m enrollment migrate`" in early.stderr) == (78, True)
     migrated = run(env, "migrate")
-    assert (migrated.returncode, migrated.stdout) == (0, "enrollment: 7 migrations applied\n"), migrated.stderr
+    assert (migrated.returncode, migrated.stdout) == (0, "enrollment: 9 migrations applied\n"), migrated.stderr
     process, address = await served(env)
     async with httpx.AsyncClient() as http:
         assert len((await http.get(f"{address}/v1/keyset")).json()["keys"]) == 1

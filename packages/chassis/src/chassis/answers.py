@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Router
 
 from chassis.conditional import etag
+from chassis.db import Busy
 from chassis.logging import mask
 from chassis.problems import (
+    BUSY,
     CONFLICT,
     EXISTS,
     INTERNAL,
@@ -121,7 +123,12 @@ def pointer(path: list[Any]) -> str:
 
 
 def unexpected(error: Exception, method: str, route: str) -> Response:
-    """The last resort: 503 when the database is away, else 500 with an id under which the log tells more."""
+    """The last resort: 429 when there is too much to do, 503 when the database is away, else 500.
+
+    That has an id under which the log tells more.
+    """
+    if isinstance(error, Busy):
+        return respond(Problem(BUSY, str(error), headers={"Retry-After": "2"}))
     if is_away(error):
         log.warning("database is away", method=method, route=route, error=type(error).__name__)
         return respond(Problem(UNAVAILABLE, "Try again in a moment.", headers={"Retry-After": "2"}))

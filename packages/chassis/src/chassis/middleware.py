@@ -18,6 +18,7 @@ from chassis.problems import INVALID, MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA_TY
 log = structlog.get_logger(__name__)
 
 _JSON: Final = re.compile(r"^application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
+FORM: Final = "application/x-www-form-urlencoded"
 _ESCAPES: Final = re.compile(rb"\\u(0000|[dD][89abAB])")  # NUL and surrogates: PostgreSQL stores neither
 _DRAIN: Final = 16  # how many times the limit is read and thrown away, so that the client hears the answer
 
@@ -112,11 +113,16 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     if size > limit:
         raise Problem(TOO_LARGE, limit=limit)
     body = b"".join(chunks)
-    if body and scope["method"] in {"POST", "PUT", "PATCH"}:
+    if body and scope["method"] in {"POST", "PUT", "PATCH"} and not is_form(scope["path"], headers):
         if not _JSON.match(headers.get("content-type", "")):
             raise Problem(UNSUPPORTED_MEDIA_TYPE, headers={"Accept": "application/json"})
         refuse_unreadable_json(body)
     return body
+
+
+def is_form(path: str, headers: Headers) -> bool:
+    """Whether a page sends it: never to the API, whose bodies are JSON."""
+    return not path.startswith("/v1/") and headers.get("content-type", "").startswith(FORM)
 
 
 def refuse_unreadable_json(body: bytes) -> None:

@@ -31,12 +31,13 @@ TOO_LARGE: Final = Kind("content-too-large", "The body is too large", 413)
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", "The body must be JSON", 415)
 INVALID: Final = Kind("invalid-request", "Some values are not allowed", 422)
 KEY_REUSED: Final = Kind("idempotency-key-reused", "This Idempotency-Key was used for another request", 422)
+BUSY: Final = Kind("busy", "Too much is asked at the moment", 429)
 INTERNAL: Final = Kind("internal-error", "Something went wrong here", 500)
 UNAVAILABLE: Final = Kind("unavailable", "The database does not answer at the moment", 503)
 
 ALL: Final = (
     MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, CONFLICT, REFUSED, STALE_REVISION, EXISTS,
-    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, INTERNAL, UNAVAILABLE,
+    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, BUSY, INTERNAL, UNAVAILABLE,
 )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from fastapi import APIRouter, FastAPI
 import chassis
 import exactly_once
 from chassis import apis, dead_letters
-from chassis.access import Access, Table
+from chassis.access import Access, Table, login
 from chassis.access.issuer import Issuer
+from chassis.access.login import Login
+from chassis.access.sessions import Sessions
 from chassis.access.tokens import Tokens
 from chassis.db import Pool, create_pool
 from chassis.health import Component
@@ -82,7 +84,9 @@ class Service:
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
         issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer)]
-        guard = Access(access, Tokens(settings, issuer[0]) if issuer else None)
+        tokens = Tokens(settings, issuer[0]) if issuer else None
+        sessions = Sessions(self.name, self.pool) if tokens and pages else None
+        guard = Access(access, tokens, sessions)
         http = create_app(
             f"Jemput Bola: {self.name}",
             version=version(f"jemputbola-{self.name}"),
@@ -94,6 +98,7 @@ class Service:
             http.include_router(router)
         apis.mount(http, settings.kafka_bootstrap_servers)
         if pages is not None:
+            login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)
             pages(http)
         guard.check(http)
         consumer = Consumer(

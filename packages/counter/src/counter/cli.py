@@ -53,10 +53,11 @@ def init(
     place: Annotated[str, typer.Option(help='As "MPP Merdeka".')],
     kafka: KafkaOption = None,
     token: Annotated[str | None, typer.Option(envvar="TOKEN", help="An administrator's; it is not kept.")] = None,
+    code: Annotated[str | None, typer.Option(help="Instead of a token: a one-time code from an administrator.")] = None,
 ) -> None:
     """Siapkan loket / set up a counter: makes its key, registers it, fetches the keys to seal to."""
     made = Counter.init(
-        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token
+        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token, code=code
     )  # fmt: skip
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from exactly_once import flood, position
 from exactly_once.dead_letters import DeadLetters, Subscription
-from exactly_once.errors import Flood, in_a_line, is_of_the_world
+from exactly_once.errors import OUTAGE, Flood, in_a_line, is_of_the_world
 from exactly_once.expected import Expected, Run
 from exactly_once.flood import FloodLimit
 from exactly_once.metrics import Metrics
@@ -14,6 +14,7 @@ from exactly_once.position import Partition
 from exactly_once.records import Batch, Fault, Pool, Received, Record, Undecodable, decoder
 
 logger: Final = logging.getLogger(__name__)
+MOST_AT_ONCE: Final = 5000  # records in a transaction
 
 
 class Applier:
@@ -38,11 +39,28 @@ class Applier:
         self._metrics = metrics
         self._prefix = prefix
         self._flood = FloodLimit()
+        self._at_once = MOST_AT_ONCE
         self.stopped = False
         self.passed: dict[Partition, int] = {}  # up to where a person let bad records pass
 
     async def apply(self, records: Sequence[Record]) -> None:
-        """Commits the records; a batch that the handler cannot take is halved until the bad record stands alone."""
+        """Commits the records, in as many transactions as it takes to end each in time.
+
+        What fails for reasons of the world is raised, and is smaller when it begins again: what is too much for the
+        limits of time would fail for ever. It grows with what succeeds.
+        """
+        while records:
+            part, records = records[: self._at_once], records[self._at_once :]
+            try:
+                await self._apply(part)
+            except OUTAGE:
+                self._at_once = max(1, min(self._at_once, len(part)) // 2)
+                raise
+            if len(part) == self._at_once:
+                self._at_once = min(MOST_AT_ONCE, self._at_once + 1 + self._at_once // 8)
+
+    async def _apply(self, records: Sequence[Record]) -> None:
+        """In one transaction; what the handler cannot take is halved until the bad record stands alone."""
         runs = self._expected.fresh(records)
         if not runs or self.stopped:
             return
@@ -56,8 +74,8 @@ class Applier:
                 await self._commit(runs, Fault(fresh[0], "refused", in_a_line(error)))
                 return
             half = len(fresh) // 2
-            await self.apply(fresh[:half])
-            await self.apply(fresh[half:])
+            await self._apply(fresh[:half])
+            await self._apply(fresh[half:])
 
     async def _commit(self, runs: Sequence[Run], fault: Fault | None = None) -> None:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""

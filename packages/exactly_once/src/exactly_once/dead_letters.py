@@ -4,7 +4,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from contracts.topics import Topic
 from exactly_once.errors import Absent, in_a_line, is_of_the_world
-from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
+from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder, logged_at
 
 Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
 
@@ -66,7 +66,7 @@ class DeadLetters:
                     fault.record.topic.removeprefix(self._prefix),
                     fault.record.partition,
                     fault.record.offset,
-                    datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=fault.record.timestamp),
+                    logged_at(fault.record),
                     sha256(plain := _plain(fault.record)).digest(),
                     fault.reason,
                     fault.detail,

@@ -14,3 +14,12 @@ class Metrics:
         self.lag = Gauge("lag_records", "Log end minus position", ["topic", "partition"], registry=registry)
         self.published = Counter("outbox_published", "Outbox rows published", ["topic"], registry=registry)
         self.leads = Gauge("relay_leads", "1 while this process is the one relay", registry=registry)
+        self.strangers = Gauge(
+            "strangers_records", "On topics that the service alone writes, not set aside", registry=registry
+        )
+        self.open_transactions = Gauge(
+            "open_transaction_records",
+            "Behind a transaction that is not ended",
+            ["topic", "partition"],
+            registry=registry,
+        )

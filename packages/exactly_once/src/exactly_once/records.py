@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -87,6 +88,11 @@ def record_id(record: Record) -> str:
     digest = sha256(record.value or b"")
     digest.update(header(record.headers, "ce_id") or b"")
     return digest.hexdigest()[:32]
+
+
+def logged_at(record: Record) -> datetime:
+    """When the broker got the record, by its own clock."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp)
 
 
 def decoder(topic: Topic) -> Callable[[Record], Any]:

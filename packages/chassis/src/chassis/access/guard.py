@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from chassis.access import table
 from chassis.access.roles import ANYBODY, EVERYBODY, Caller, Role, Roles
+from chassis.access.sessions import SAFE, Sessions, require_csrf
 from chassis.access.table import COMMON, Table
 from chassis.access.tokens import Tokens
 from chassis.problems import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Problem
@@ -19,8 +20,11 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real
 class Access:
     """Who may use a service's routes. Without `tokens` everybody on this machine may use all of them."""
 
-    def __init__(self, own: Table | None = None, tokens: Tokens | None = None) -> None:
-        self.own, self.table, self.tokens = own or {}, {**COMMON, **(own or {})}, tokens
+    def __init__(
+        self, own: Table | None = None, tokens: Tokens | None = None, sessions: Sessions | None = None
+    ) -> None:
+        """`sessions`: of a service with pages, those who are logged in there."""
+        self.own, self.table, self.tokens, self.sessions = own or {}, {**COMMON, **(own or {})}, tokens, sessions
 
     def check(self, app: FastAPI) -> None:
         """Every route has its line. Raises Misconfigured."""
@@ -41,16 +45,26 @@ class Access:
         assert self.tokens is not None
         header = request.headers.get("authorization")
         if header is None:
-            return ANYBODY
+            return await self._at_a_page(request)
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise _unauthorized("Send a bearer token.")
         return await self.tokens.caller(token.strip())
 
+    async def _at_a_page(self, request: Request) -> Caller:
+        session = None if self.sessions is None else await self.sessions.of(request)
+        if session is None:
+            return ANYBODY
+        if request.method not in SAFE:
+            await require_csrf(request, session)
+        request.state.session = session
+        return session.caller
+
 
 async def caller_of(request: Request) -> None:
-    """The dependency of every route: admits the caller, and keeps who it is in `request.state.caller`."""
+    """The dependency of every route: admits the caller, and keeps who it is in `request.state`, with their session."""
     access: Access = request.app.state.access
+    request.state.session = None
     request.state.caller = await access.admit(request)
 
 

@@ -19,6 +19,9 @@ COMMON: Final[Table] = {
     "GET /openapi.json": PUBLIC,  # it says what is in the repository
     "GET /asyncapi.json": PUBLIC,
     "GET /api": PUBLIC,
+    "GET /login": PUBLIC,
+    "GET /login/callback": PUBLIC,
+    "POST /logout": PUBLIC,
     "GET /metrics": may(Role.ADMINISTRATOR, Role.INTEGRATOR, Role.AUDITOR),
     "GET /v1/dead-letters": may(Role.ADMINISTRATOR, Role.AUDITOR),
 }

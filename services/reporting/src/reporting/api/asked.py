@@ -14,9 +14,10 @@ from chassis.conditional import IfNoneMatch, etag, not_modified
 from chassis.openapi import problems
 from chassis.problems import NOT_FOUND
 from contracts.types import Campaign, Day, Instant
-from exactly_once import Connection, Pool
+from exactly_once import Connection
 from reporting.questions.moment import Heard, Moment
-from reporting.questions.reading import hear, moment, snapshot
+from reporting.questions.reading import hear, moment
+from reporting.questions.turns import Questions
 
 _OFFSET_IN_A_URL: Final = re.compile(r" (\d\d:?\d\d)$")
 
@@ -72,13 +73,18 @@ Asked = Annotated[Question, Depends()]
 
 
 async def answer(
-    pool: Pool,
+    questions: Questions,
     asked: Question,
     work: Callable[[Connection, Moment], Awaitable[BaseModel]],
     find: Callable[[Connection, Heard, date | None, datetime | None], Awaitable[Moment]] = moment,
+    *,
+    dear: bool = False,
 ) -> Response:
-    """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304."""
-    async with snapshot(pool) as tx:
+    """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304.
+
+    What was known at an instant is dear to find out; so is what says so. Raises Busy.
+    """
+    async with questions.snapshot(dear=dear or asked.known_at is not None) as tx:
         at = await find(tx, await hear(tx, asked.campaign), asked.as_of, asked.known_at)
         tag = entity_tag(at)
         headers = {"ETag": tag, "Cache-Control": FOR_EVER if at.settled else "no-cache"}

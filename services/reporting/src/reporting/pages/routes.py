@@ -5,38 +5,41 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Header
+from starlette.requests import Request
 from starlette.responses import Response
 
 import web
+from chassis.access.sessions import Session
+from chassis.db import Busy
 from chassis.refusal import Unknown
-from exactly_once import Pool
 from reporting.live.sse import stream
 from reporting.live.watch import Live
 from reporting.pages.render import FOLDER, Pages
 from reporting.projection.changes import campaigns
 from reporting.questions.late import compared, late
 from reporting.questions.moment import previous
-from reporting.questions.reading import hear, moment, read, snapshot
+from reporting.questions.reading import hear, moment, read
+from reporting.questions.turns import Questions
 from reporting.questions.view import view
 
 
-def mount(app: FastAPI, pool: Pool, live: Live) -> None:
+def mount(app: FastAPI, questions: Questions, live: Live) -> None:
     """Adds the pages to the application; they are no part of the API's document."""
     pages = Pages()
     web.mount(app, FOLDER)
 
     @app.get("/", include_in_schema=False)
-    async def index() -> Response:
-        async with snapshot(pool) as tx:
+    async def index(request: Request) -> Response:
+        async with questions.snapshot(dear=False) as tx:
             listed = [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
         if len(listed) == 1:
             return web.redirect(f"/campaigns/{listed[0].campaign}")
-        return web.html(pages.index(listed))
+        return web.html(pages.index(listed, visitor(request)))
 
     @app.get("/campaigns/{campaign}", include_in_schema=False)
-    async def campaign_page(campaign: str, as_of: str = "", known_at: str = "") -> Response:
+    async def campaign_page(request: Request, campaign: str, as_of: str = "", known_at: str = "") -> Response:
         try:
-            async with snapshot(pool) as tx:
+            async with questions.snapshot(dear=True) as tx:
                 heard = await hear(tx, campaign)
                 day, instant, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
                 chosen = day is not None or instant is not None
@@ -45,14 +48,28 @@ def mount(app: FastAPI, pool: Pool, live: Live) -> None:
                 cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), instant)
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
-            return web.html(pages.unknown(), 404)
-        return web.html(pages.campaign(seen, arrived, asked=chosen, complaint=complaint))
+            return web.html(pages.unknown(visitor(request)), 404)
+        except Busy:
+            response = web.html(pages.busy(visitor(request)), 429)
+            response.headers["Retry-After"] = "2"
+            return response
+        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen, complaint=complaint))
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
     async def campaign_live(
         campaign: str, seen: str = "", last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
         return await stream(live, campaign, pages.changes, have=last_event_id or seen)
+
+
+def visitor(request: Request) -> web.Visitor | None:
+    """Who looks; None where nobody can log in."""
+    if request.app.state.access.sessions is None:
+        return None
+    session: Session | None = request.state.session
+    if session is None:
+        return web.Visitor(back=request.url.path)
+    return web.Visitor(session.caller.name or session.caller.sub, session.csrf)
 
 
 def asked(as_of: str, known_at: str, zone: ZoneInfo) -> tuple[date | None, datetime | None, str]:

@@ -45,15 +45,16 @@ LIVE: Final = """
     SELECT "group", recorded_on, kind, domicile, n FROM reporting.coverage_day
      WHERE campaign = $1 AND n <> 0 AND $2::timestamptz IS NULL
 """
-# As known at an instant: each person's highest revision of those known by then.
+# As known at an instant: each person's highest revision of those known by then, summed up at once.
 KNOWN: Final = """
-    SELECT "group", recorded_on, kind, domicile, 1::bigint AS n
+    SELECT "group", recorded_on, kind, domicile, count(*) AS n
       FROM (SELECT DISTINCT ON (person_id)
                    counts, "group", recorded_on, kind, coalesce(domicile_regency, '') AS domicile
               FROM reporting.recording_revision
              WHERE campaign = $1 AND known_at <= $2
              ORDER BY person_id, revision DESC) AS latest
      WHERE counts
+     GROUP BY "group", recorded_on, kind, domicile
 """
 COLUMNS: Final[Mapping[By, str]] = {"group": '"group"', "day": "recorded_on", "kind": "kind", "domicile": "domicile"}
 
