@@ -83,8 +83,8 @@ async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path:
     await fill(owner)
     await owner.close()
 
-    later = sorted(file.name for file in MIGRATIONS[-1].dir.glob("*.sql"))[1:]
-    assert await migrate(database.owner_url, MIGRATIONS) == [f"enrollment/{name}" for name in later]
+    later = [f"enrollment/{file.name}" for file in sorted(MIGRATIONS[-1].dir.glob("*.sql"))[1:]]
+    assert await migrate(database.owner_url, MIGRATIONS) == later
 
     tx = await asyncpg.connect(database.url)
     campaign = await CAMPAIGNS.last(tx, "kota-contoh", "kota-contoh")
