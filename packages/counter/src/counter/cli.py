@@ -53,10 +53,11 @@ def init(
     place: Annotated[str, typer.Option(help='As "MPP Merdeka".')],
     kafka: KafkaOption = None,
     token: Annotated[str | None, typer.Option(envvar="TOKEN", help="An administrator's; it is not kept.")] = None,
+    code: Annotated[str | None, typer.Option(help="Instead of a token: a one-time code from an administrator.")] = None,
 ) -> None:
     """Siapkan loket / set up a counter: makes its key, registers it, fetches the keys to seal to."""
     made = Counter.init(
-        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token
+        home, campaign=campaign, enrollment=enrollment, kind=kind, place=place, kafka=kafka, token=token, code=code
     )  # fmt: skip
     with asyncio.run(made) as counter:
         screen.say(f"Siap / ready: {counter.device_id} · {campaign} · {kind} · {place}")
@@ -69,7 +70,7 @@ def record(
     home: HomeOption,
     nik: Annotated[str | None, typer.Option(help="Asked for when left out, which keeps it out of histories.")] = None,
     birth_date: Annotated[str | None, typer.Option(help="As 2001-12-30. Asked for when left out.")] = None,
-    group: Annotated[str, typer.Option(help="npsn:<8 digits>, outside or outside:<label>.")] = "",
+    group: Annotated[str, typer.Option(help="npsn:<8 digits, or P and 7>, outside or outside:<label>.")] = "",
     recorded_at: Annotated[str, typer.Option(help="As 2024-09-19T08:00:00+07:00; now when left out.")] = "",
     married: Annotated[bool, typer.Option("--married")] = False,
     domicile_regency: Annotated[str, typer.Option(help="As 35.73.")] = "",

@@ -56,6 +56,7 @@ class Counter:
         enrollment: str | None = None,
     ) -> None:
         self.home = home
+        home.close_to_others()
         self.setup: Setup = home.setup()
         self.device = DeviceKey.load(home.device_key)
         self._recipient = home.recipient()
@@ -77,14 +78,17 @@ class Counter:
         place: str,
         kafka: str | None = None,
         token: str | None = None,
+        code: str | None = None,
         transport: Transport | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> Self:
         """Set up a home, or find it set up with the same arguments, and open it. Raises `NotSetUp`.
 
-        `token` is an administrator's: registering the device wants one. It is not kept.
+        Registering the device wants an administrator's `token` or a one-time `code`; neither is kept.
         """
-        await set_up(Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http, token)
+        await set_up(
+            Home(Path(home)), Setup(campaign, enrollment.rstrip("/"), kind, place, kafka), http, token=token, code=code
+        )
         return cls.open(home, transport=transport, http=http)
 
     @classmethod

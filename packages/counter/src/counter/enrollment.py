@@ -12,15 +12,18 @@ from counter.home import Setup
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 PAGE: Final = 1000
+HOW_TO_REGISTER: Final = "; give --token, an administrator's, or --code, which an administrator makes"
 
 
 class Enrollment:
     """The few requests that a counter makes. All raise `EnrollmentUnavailable` with one readable line."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient | None = None, token: str | None = None) -> None:
-        """`token` is an administrator's: registering wants one."""
+    def __init__(
+        self, url: str, http: httpx.AsyncClient | None = None, token: str | None = None, code: str | None = None
+    ) -> None:
+        """Registering wants an administrator's `token`, or a one-time `code`."""
         self._url = url.rstrip("/")
-        self._token = token
+        self._token, self._code = token, code
         self._http = http
 
     async def register(self, setup: Setup, device: DeviceKey) -> None:
@@ -31,8 +34,9 @@ class Enrollment:
             "kind": setup.kind,
             "place": setup.place,
             "public_key": device.public_text,
+            **({"code": self._code} if self._code else {}),
         }
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token and not self._code else {}
         await self._ask("POST", "/v1/devices", json=body, headers=headers)
 
     async def clock(self, campaign: str) -> str:
@@ -81,7 +85,7 @@ class Enrollment:
                 f"try again in {seconds:g} s",
                 seconds,
             )
-        hint = "; give --token with an administrator's token" if response.status_code in (401, 403) else ""
+        hint = HOW_TO_REGISTER if response.status_code in (401, 403) else ""
         raise EnrollmentUnavailable(f"enrollment at {self._url} answered {response.status_code}{_why(content)}{hint}")
 
     @asynccontextmanager

@@ -17,7 +17,9 @@ from counter.seal import Recipient
 from counter.transport import check_servers
 
 
-async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None, token: str | None = None) -> None:
+async def set_up(
+    home: Home, setup: Setup, http: httpx.AsyncClient | None, *, token: str | None = None, code: str | None = None
+) -> None:
     """Ask for the campaign, register the device, fetch the keys, then write the home with `setup.json` last.
 
     Repeating it with the same arguments is fine, and registers again should enrollment have forgotten; an address of
@@ -30,7 +32,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None, token
     # A key that a crash left behind is used: it may be registered already.
     has_key = repeated or home.device_key.exists()
     device = DeviceKey.load(home.device_key) if has_key else DeviceKey.generate()
-    enrollment = Enrollment(setup.enrollment, http, token)
+    enrollment = Enrollment(setup.enrollment, http, token, code)
     try:
         setup = replace(setup, clock=await enrollment.clock(setup.campaign))
         await enrollment.register(setup, device)
@@ -52,6 +54,7 @@ async def set_up(home: Home, setup: Setup, http: httpx.AsyncClient | None, token
 
 def _write(home: Home, setup: Setup, device: DeviceKey, keyset: dict[str, Any]) -> None:
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.close_to_others()
     with home.alone("init"):
         if not home.device_key.exists():
             device.save(home.device_key)

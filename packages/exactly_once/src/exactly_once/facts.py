@@ -9,6 +9,7 @@ import asyncpg
 
 from contracts.envelope import Fact, content_sha256
 from contracts.topics import TOPIC_OF, Topic
+from exactly_once.decider import with_decider
 from exactly_once.outbox import publish
 from exactly_once.records import Batch, Connection, Received
 
@@ -59,13 +60,16 @@ class FactTable(Generic[F]):
                 batch.reject(each, REVISION_CONFLICT, CONFLICT_DETAIL)
         return [first[tuple(row)].event for row in new]
 
-    async def append(self, tx: Connection, facts: Sequence[F], **columns: Sequence[Any]) -> None:
+    async def append(self, tx: Connection, facts: Sequence[F], **columns: Sequence[Any]) -> list[F]:
         """Keeps the next revisions that this service has decided, and publishes them: what goes out is what is kept.
+
+        Returns them as kept: where somebody decided, they say who.
 
         `columns` fill the table's own columns beside those of every fact table, a value for each fact.
         """
         if not facts:
-            return
+            return []
+        facts = [with_decider(fact) for fact in facts]
         if self.topics:
             values = [message.value for message in await publish(tx, facts)]
         else:
@@ -76,13 +80,14 @@ class FactTable(Generic[F]):
             for fact, value, beside in zip(facts, values, own, strict=True)
         ]
         await self._insert(tx, rows, own=columns)
+        return facts
 
     async def append_if_new(self, tx: Connection, fact: F, last: F | None) -> F:
         """Appends a fact and returns it; returns `last`, its last revision, where that says the same."""
         if last is not None and fact.says_the_same_as(last):
             return last
-        await self.append(tx, [fact])
-        return fact
+        (kept,) = await self.append(tx, [fact])
+        return kept
 
     async def newest(
         self,
@@ -116,8 +121,12 @@ class FactTable(Generic[F]):
 
     async def last(self, tx: Connection, campaign: str, fact_id: str) -> F | None:
         """The highest revision of one fact; None when nothing was ever said of it."""
-        facts = await self.newest(tx, campaign, ids=[fact_id])
-        return facts[0] if facts else None
+        row = await tx.fetchrow(
+            f"SELECT type, data::text FROM {self.name} WHERE campaign = $1 AND id = $2 ORDER BY revision DESC LIMIT 1",  # noqa: S608
+            campaign,
+            fact_id,
+        )
+        return None if row is None else self.fact(row)
 
     async def every(self, tx: Connection, campaign: str, known_at: datetime | None = None) -> list[F]:
         """Every revision of every fact of a campaign, as known at an instant (None: now), by id and revision."""
@@ -149,7 +158,7 @@ class FactTable(Generic[F]):
 
     def fact(self, row: asyncpg.Record) -> F:
         """The fact of a row with `type`, and `data` as text."""
-        return self._by_type[row["type"]].model_validate_json(row["data"])
+        return self._by_type[row["type"]].stored(row["data"])
 
     async def _insert(
         self, tx: Connection, rows: Iterable[str], ending: str = "", own: Iterable[str] = ()

@@ -1,5 +1,6 @@
 """Templates and static files, the shared ones and a service's own beside them; the headers of every page."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,17 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
+    "Vary": "Cookie",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at the page, for its header: without a name somebody who may log in, and come back to `back`."""
+
+    name: str = ""
+    csrf: str = ""
+    back: str = "/"
 
 
 class Templates:
@@ -35,7 +46,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(words=words, charts=charts, EVENT=EVENT, oob=False, **helpers)
+        self._environment.globals.update(words=words, charts=charts, EVENT=EVENT, oob=False, visitor=None, **helpers)
 
     def fill(self, name: str, **values: Any) -> str:
         """A page, or a part of one."""

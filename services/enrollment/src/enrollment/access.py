@@ -12,6 +12,7 @@ FIGURES: Final = may(
 PERSONS: Final = may(Role.REVIEWER, Role.ADMINISTRATOR)
 
 ACCESS: Final[Table] = {
+    "GET /v1/campaigns": PUBLIC,  # which there are
     f"PUT {OF}": CAMPAIGN,
     f"GET {OF}": PUBLIC,  # its dates; a counter asks for its clock
     f"PUT {OF}/schools/{{npsn}}": CAMPAIGN,
@@ -27,8 +28,9 @@ ACCESS: Final[Table] = {
     f"POST {OF}/recordings/{{person_id}}/void": PERSONS,
     f"POST {OF}/recordings/{{person_id}}/restore": PERSONS,
     f"POST {OF}/recordings/{{person_id}}/reattribute": PERSONS,
-    "POST /v1/devices": may(Role.ADMINISTRATOR),
-    # A device has no token: it seals and signs.
+    "POST /v1/enrolment-codes": may(Role.ADMINISTRATOR),
+    # A device has no token: it registers with a one-time code unless an administrator does, and then seals and signs.
+    "POST /v1/devices": PUBLIC,
     "GET /v1/keyset": PUBLIC,
     "GET /v1/devices/{device_id}/decisions": PUBLIC,
 }

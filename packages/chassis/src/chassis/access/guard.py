@@ -1,13 +1,16 @@
 """The guard in front of every route: who asks, and whether the table lets them."""
 
 from dataclasses import replace
+from hmac import digest
 from typing import Final
+from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.requests import Request
 
 from chassis.access import table
 from chassis.access.roles import ANYBODY, EVERYBODY, Caller, Role, Roles
+from chassis.access.sessions import SAFE, Sessions, require_csrf
 from chassis.access.table import COMMON, Table
 from chassis.access.tokens import Tokens
 from chassis.problems import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Problem
@@ -19,8 +22,16 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real
 class Access:
     """Who may use a service's routes. Without `tokens` everybody on this machine may use all of them."""
 
-    def __init__(self, own: Table | None = None, tokens: Tokens | None = None) -> None:
-        self.own, self.table, self.tokens = own or {}, {**COMMON, **(own or {})}, tokens
+    def __init__(
+        self,
+        own: Table | None = None,
+        tokens: Tokens | None = None,
+        sessions: Sessions | None = None,
+        secret: bytes = b"",
+    ) -> None:
+        """`sessions`: of a service with pages, those who are logged in there. Pseudonyms are made with `secret`."""
+        self._secret = secret
+        self.own, self.table, self.tokens, self.sessions = own or {}, {**COMMON, **(own or {})}, tokens, sessions
 
     def check(self, app: FastAPI) -> None:
         """Every route has its line. Raises Misconfigured."""
@@ -37,20 +48,40 @@ class Access:
             raise _refused(caller, admitted)
         return caller if Role.PUBLIC in admitted else _within_its_grant(caller, admitted, request.path_params)
 
+    def pseudonym(self, caller: Caller) -> str | None:
+        """What stands for the caller in events: the same for the same person at this service, and no way back.
+
+        None where nobody is known.
+        """
+        if self.tokens is None:
+            return None
+        who = f"decided_by\n{self.tokens.issuer.url}\n{caller.sub}"
+        return str(UUID(bytes=digest(self._secret, who.encode(), "sha256")[:16], version=5))
+
     async def _caller(self, request: Request) -> Caller:
         assert self.tokens is not None
         header = request.headers.get("authorization")
         if header is None:
-            return ANYBODY
+            return await self._at_a_page(request)
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise _unauthorized("Send a bearer token.")
         return await self.tokens.caller(token.strip())
 
+    async def _at_a_page(self, request: Request) -> Caller:
+        session = None if self.sessions is None else await self.sessions.of(request)
+        if session is None:
+            return ANYBODY
+        if request.method not in SAFE:
+            await require_csrf(request, session)
+        request.state.session = session
+        return session.caller
+
 
 async def caller_of(request: Request) -> None:
-    """The dependency of every route: admits the caller, and keeps who it is in `request.state.caller`."""
+    """The dependency of every route: admits the caller, and keeps who it is in `request.state`, with their session."""
     access: Access = request.app.state.access
+    request.state.session = None
     request.state.caller = await access.admit(request)
 
 

@@ -52,6 +52,12 @@ class Issuer:
                 await self._fetch()
         return self._keys.get(kid)
 
+    async def discovered(self) -> Mapping[str, Any]:
+        """What it says of itself; empty while it was never reached."""
+        if not self.metadata:
+            await self.key("")
+        return self.metadata
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from exactly_once.errors import Misconfigured
 
@@ -58,6 +58,22 @@ class AccessSettings(BaseModel):
     ] = "jb_roles"
     oidc_campaigns_claim: Annotated[str, Field(validation_alias=_of_all("oidc_campaigns_claim"))] = "jb_campaigns"
     oidc_schools_claim: Annotated[str, Field(validation_alias=_of_all("oidc_schools_claim"))] = "jb_schools"
+    oidc_client_id: Annotated[
+        str, Field(validation_alias=_of_all("oidc_client_id"), description="Of the pages, as the issuer knows them.")
+    ] = "jemput-bola-pages"
+    oidc_client_secret: Annotated[
+        SecretStr | None, Field(validation_alias=_of_all("oidc_client_secret"), description="If the issuer gave one.")
+    ] = None
+    oidc_scope: Annotated[
+        str,
+        Field(
+            validation_alias=_of_all("oidc_scope"),
+            description="What pages ask for; an issuer may want one more, for an access token of `oidc_audience`.",
+        ),
+    ] = "openid profile"
+    public_url: Annotated[
+        str | None, Field(description="Where browsers see the service's pages, as https://terekam.example.go.id.")
+    ] = None
     open_ports: Annotated[
         Literal["none", "published-on-loopback"],
         Field(

@@ -17,7 +17,11 @@ COMMON: Final[Table] = {
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "GET /openapi.json": PUBLIC,  # it says what is in the repository
+    "GET /login": PUBLIC,
+    "GET /login/callback": PUBLIC,
+    "POST /logout": PUBLIC,
     "GET /metrics": may(Role.ADMINISTRATOR, Role.INTEGRATOR, Role.AUDITOR),
+    "GET /v1/audit": may(Role.ADMINISTRATOR, Role.AUDITOR),
     "GET /v1/dead-letters": may(Role.ADMINISTRATOR, Role.AUDITOR),
 }
 # What no dependency of FastAPI guards: they may be public alone.

@@ -3,25 +3,35 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from chassis.access import CallerOf
+from chassis.access import PUBLIC, Caller, CallerOf, Role
 from chassis.commands import Answer, Commands, IdempotencyKey
 from chassis.conditional import OnlyNew
 from chassis.db import Pool
 from chassis.openapi import problems
-from chassis.problems import CONFLICT, EXISTS, INVALID, KEY_REUSED, NOT_FOUND, Problem
+from chassis.problems import (
+    CONFLICT,
+    EXISTS,
+    FORBIDDEN,
+    INVALID,
+    KEY_REUSED,
+    NOT_FOUND,
+    UNAUTHORIZED,
+    Problem,
+)
 from chassis.refusal import Refused, Taken, Unknown
 from contracts.decisions import Outcome
 from contracts.types import Campaign, Kind, Label, Slug
 from enrollment.campaigns.store import CAMPAIGNS
-from enrollment.devices import decisions, store
+from enrollment.devices import codes, decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
+from enrollment.identity.signing_keys import is_signing_key
+from enrollment.submissions.readmission import readmit
 from exactly_once import Connection
 
 
@@ -35,6 +45,26 @@ class RegisterDevice(BaseModel):
     public_key: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_-]{43}=?$", description="Ed25519, the raw 32 bytes in base64url.")
     ]
+    code: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9 -]{8,40}$", description="A one-time code, instead of an administrator's token."),
+    ] = None
+
+
+class MakeCode(BaseModel):
+    """For a device of which campaign."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    campaign: Campaign
+
+
+class CodeReturn(BaseModel):
+    """A code: shown this once, and good for one device."""
+
+    code: str
+    campaign: str
+    ends_at: datetime
 
 
 class DeviceReturn(BaseModel):
@@ -88,29 +118,52 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
         status_code=201,
         response_model=DeviceReturn,
         responses={
-            **problems(CONFLICT, EXISTS, INVALID, KEY_REUSED),
+            **problems(UNAUTHORIZED, FORBIDDEN, CONFLICT, EXISTS, INVALID, KEY_REUSED),
             200: {"model": DeviceReturn, "description": "It was registered already."},
         },
     )
     async def register(
         request: Request, body: RegisterDevice, only_new: OnlyNew, caller: CallerOf, key: IdempotencyKey = None
     ) -> Response:
-        """Registers a device for a campaign. The same again is fine, with another place too; another key never."""
-        caller.require_campaign(body.campaign)
+        """Registers a device for a campaign. The same again is fine, with another place too; another key never.
+
+        For an administrator, or with a one-time code.
+        """
+        if body.code is None:
+            _require_administrator(caller, body.campaign)
         public_key = _public_key(body.public_key)
 
         async def command(tx: Connection) -> Answer:
             if await CAMPAIGNS.last(tx, body.campaign, body.campaign) is None:
                 raise Refused("", ("#/campaign", "there is no such campaign: PUT it first"))
+            if body.code is not None:
+                await codes.use(tx, body.code, body.campaign, body.device_id)
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Taken("This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if new:
+                await readmit(tx, body.device_id, body.campaign)
             if only_new and not new:
                 raise Problem(EXISTS, "The device is registered for this campaign.")
-            returned = DeviceReturn(**{**body.model_dump(), "public_key": base64url(public_key)})
+            returned = DeviceReturn(**{**body.model_dump(exclude={"code"}), "public_key": base64url(public_key)})
             return Answer(201 if new else 200, returned.model_dump(mode="json"))
 
         return await commands.once(request, "devices", key, command)
+
+    @routes.post("/enrolment-codes", status_code=201, response_model=CodeReturn, responses=problems(INVALID))
+    async def make_code(request: Request, body: MakeCode, caller: CallerOf) -> Response:
+        """Makes a code with which one device may register itself, within 30 minutes. It is shown this once."""
+        caller.require_campaign(body.campaign)
+
+        async def command(tx: Connection) -> Answer:
+            if await CAMPAIGNS.last(tx, body.campaign, body.campaign) is None:
+                raise Refused("", ("#/campaign", "there is no such campaign: PUT it first"))
+            code, ends_at = await codes.make(tx, body.campaign)
+            returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
+            return Answer(201, returned.model_dump(mode="json"), {"Cache-Control": "no-store"})
+
+        # Without an Idempotency-Key: its first answer would be kept, and the code in it.
+        return await commands.once(request, "codes", None, command)
 
     @routes.get("/keyset", response_model=KeySet)
     async def keyset() -> Response:
@@ -141,12 +194,20 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
     return routes
 
 
+def _require_administrator(caller: Caller, campaign: str) -> None:
+    """Raises Problem."""
+    if caller.roles == PUBLIC:
+        detail = "This is for an administrator's token, or a one-time code."
+        raise Problem(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    if Role.ADMINISTRATOR not in caller.roles:
+        raise Problem(FORBIDDEN, "This is for administrator, or a one-time code.", roles=[Role.ADMINISTRATOR])
+    caller.require_campaign(campaign)
+
+
 def _public_key(text: str) -> bytes:
-    public_key = from_base64(text.encode())
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key or b"")
-    except ValueError:
-        public_key = None
-    if public_key is None:
-        raise Refused("", ("#/public_key", "must be the 32 bytes of an Ed25519 public key in base64url"))
+    public_key = from_base64(text.encode()) or b""
+    if not is_signing_key(public_key):
+        raise Refused(
+            "", ("#/public_key", "must be an Ed25519 public key (RFC 8032, no point of small order) in base64url")
+        )
     return public_key

@@ -43,12 +43,17 @@ async def contents(tx: Connection, keys: Collection[Key]) -> dict[Key, bytes]:
 
 
 async def attribute(tx: Connection, campaign_submission_person: Iterable[tuple[str, str, str]]) -> None:
-    """Says whose the submissions are."""
+    """Says whose the submissions are; they are stored already."""
     rows = list(campaign_submission_person)
     await tx.execute(
         """
-        INSERT INTO enrollment.person_submission (campaign, submission_id, person_id)
-        SELECT * FROM unnest($1::text[], $2::text[]::uuid[], $3::text[]::uuid[])
+        INSERT INTO enrollment.person_submission (campaign, submission_id, person_id, recorded_at, held)
+        SELECT link.campaign, link.submission_id, link.person_id, submission.recorded_at, submission.held
+          FROM unnest($1::text[], $2::text[]::uuid[], $3::text[]::uuid[]) AS link (campaign, submission_id, person_id)
+         CROSS JOIN LATERAL (
+                   SELECT recorded_at, held IS NOT NULL AS held FROM enrollment.submission AS stored
+                    WHERE stored.campaign = link.campaign AND stored.submission_id = link.submission_id
+                    LIMIT 1) AS submission
         """,
         [row[0] for row in rows],
         [row[1] for row in rows],

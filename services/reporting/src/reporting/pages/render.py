@@ -1,6 +1,6 @@
 """Fills in the templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from reporting.pages import present
 from reporting.questions.late import LateAnswer
 from reporting.questions.moment import Campaign
 from reporting.questions.view import View
-from web import EVENT, Templates
+from web import EVENT, Templates, Visitor
 
 FOLDER: Final = Path(__file__).parent
 # The parts of the campaign's page beside its rows, and what of the view each shows.
@@ -31,21 +31,31 @@ class Pages:
     def __init__(self) -> None:
         self._fill = Templates(FOLDER, present=present).fill
 
-    def index(self, campaigns: Sequence[Campaign]) -> str:
-        return self._fill("index.html", campaigns=campaigns)
+    def index(self, campaigns: Sequence[Campaign], visitor: Visitor | None) -> str:
+        return self._fill("index.html", campaigns=campaigns, visitor=visitor)
 
-    def unknown(self) -> str:
+    def unknown(self, visitor: Visitor | None) -> str:
         """Nothing has been heard of this campaign."""
-        return self._fill("unknown.html")
+        return self._fill("unknown.html", visitor=visitor)
 
-    def busy(self) -> str:
+    def refused(self, path: str, errors: Sequence[Mapping[str, str]], visitor: Visitor | None) -> str:
+        """The address asks for what cannot be shown; `errors` as in a problem."""
+        return self._fill("refused.html", path=path, errors=errors, visitor=visitor)
+
+    def busy(self, visitor: Visitor | None) -> str:
         """Too much is asked at the moment: the page comes by itself."""
-        return self._fill("busy.html")
+        return self._fill("busy.html", visitor=visitor)
 
-    def campaign(self, view: View, late: LateAnswer, *, asked: bool, complaint: str) -> str:
+    def campaign(self, view: View, late: LateAnswer, visitor: Visitor | None, *, asked: bool) -> str:
         """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
         return self._fill(
-            "campaign.html", view=view, rows=present.rows(view), moved=(), late=late, asked=asked, complaint=complaint
+            "campaign.html",
+            visitor=visitor,
+            view=view,
+            rows=present.rows(view),
+            moved=(),
+            late=late,
+            asked=asked,
         )
 
     def changes(self, before: View | None, now: View) -> str:

@@ -1,0 +1,28 @@
+"""Logging in and out in a real browser, at the stack's own issuer."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from stack import LocalStack
+from tests.browser.campaign import Campaign
+
+
+async def test_in_at_the_issuer_and_out_again(page: Page, campaign: Campaign, system: LocalStack) -> None:
+    await page.goto(f"{campaign.page}?as_of=2024-10-02")
+    who = page.locator("header .who")
+    await who.get_by_role("link", name="Masuk").click()
+    await expect(page).to_have_url(lambda url: url.startswith(f"{system.issuer}/authorize?"))
+    await page.get_by_role("button", name="coordinator").click()
+    await expect(page).to_have_url(f"{system.urls['reporting']}{campaign.page}")
+    await expect(who).to_contain_text("Coordinator (lokal)")
+    (cookie,) = [each for each in await page.context.cookies() if each["name"] == "jb_reporting"]
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["secure"]) == (True, "Lax", False)
+    assert await page.evaluate("document.cookie") == ""
+    await expect(page.locator("body")).to_have_attribute("data-live", "on")
+
+    await who.get_by_role("button", name="Keluar").click()
+    await expect(who.get_by_role("link", name="Masuk")).to_be_visible()
+    await page.context.add_cookies([cookie])
+    await page.goto(campaign.page)
+    await expect(who.get_by_role("link", name="Masuk")).to_be_visible()
