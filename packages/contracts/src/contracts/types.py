@@ -101,6 +101,11 @@ Uuid = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
     Field(description="UUID in lower case."),
 ]
+DecidedBy = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(description="Who decided it: a pseudonym, the same for the same person at one service."),
+]
 # What others send: some systems print upper case. Whatever is published, stored or compared is a `Uuid`.
 AnyUuid = Annotated[
     str,

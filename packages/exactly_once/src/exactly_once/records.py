@@ -57,11 +57,15 @@ class Received(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a record is a dead letter. `reason` is a word for lists; `detail` never holds input."""
+    """Why a record is a dead letter. `reason` is a word for lists; `detail` never holds input.
+
+    `of_sender`: nobody vouches for it, or its sender alone has it wrong. It is no sign of a flood.
+    """
 
     record: Record
     reason: str
     detail: str
+    of_sender: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -77,12 +81,12 @@ class Batch(Generic[E]):
     def __len__(self) -> int:
         return len(self.received)
 
-    def reject(self, received: Received[E], reason: str, detail: str = "") -> None:
+    def reject(self, received: Received[E], reason: str, detail: str = "", *, of_sender: bool = False) -> None:
         """Makes a dead letter of an event, in the transaction of this batch.
 
-        `reason` is a word for lists, `detail` says what to do and must not repeat what came in.
+        `reason` is a word for lists, `detail` says what to do and must not repeat what came in. `of_sender`: see Fault.
         """
-        self.faults.append(Fault(received.record, reason, detail))
+        self.faults.append(Fault(received.record, reason, detail, of_sender))
 
 
 def record_id(record: Record) -> str:

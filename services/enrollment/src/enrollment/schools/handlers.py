@@ -30,5 +30,5 @@ async def list_schools(
         check(last.get(npsn))
     listed = [SchoolListed.next(last.get(s["npsn"]), now, campaign=campaign.campaign, **s) for s in states]
     new = [school for school in listed if not school.says_the_same_as(last.get(school.npsn))]
-    await SCHOOLS.append(tx, new)
-    return [school if school in new else last[school.npsn] for school in listed]
+    kept = {school.npsn: school for school in await SCHOOLS.append(tx, new)}
+    return [kept.get(school.npsn) or last[school.npsn] for school in listed]
