@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
-from chassis import audit, dead_letters
+from chassis import apis, audit, dead_letters
 from chassis.access import Access, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
@@ -101,6 +101,7 @@ class Service:
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
         for router in (*routers, dead_letters.router(self.pool, letters), audit.router(self.pool)):
             http.include_router(router)
+        apis.mount(http, settings.kafka_bootstrap_servers)
         if pages is not None:
             login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)
             pages(http)
