@@ -160,6 +160,11 @@ WORDS: Final = {
     ),
     "Kafka at {} failed ({})": "Kafka di {} gagal ({})",
     "interrupted before Kafka confirmed it": "dihentikan sebelum Kafka mengonfirmasi",
+    "this counter's folder was copied: number {} came from both; every recording counts, "
+    "go on with one folder alone and run `counter init` in a new one for the other": (
+        "folder loket ini disalin: nomor {} datang dari keduanya; semua rekaman tetap dihitung, lanjutkan dengan satu "
+        "folder saja dan jalankan `counter init` di folder baru untuk yang lain"
+    ),
     # What a command could not do beside its work.
     "enrollment's keys were not refreshed: {}": "kunci enrollment belum diperbarui: {}",
     "decisions were not read: {}": "keputusan belum terbaca: {}",
