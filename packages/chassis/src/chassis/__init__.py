@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def migrations_dir() -> Path:
-    """Where the chassis keeps its own migrations (idempotency, sessions)."""
+    """Where the chassis keeps its own migrations (idempotency, sessions, audit)."""
     return Path(__file__).parent / "migrations"

@@ -13,7 +13,7 @@ from chassis.refusal import Refused, require_revision
 from contracts.days import is_plausible
 from contracts.envelope import HasRevision
 from contracts.schools import Clock
-from contracts.types import Campaign, Instant, Revision
+from contracts.types import Campaign, DecidedBy, Instant, Revision
 
 
 def _plausible(instant: datetime) -> datetime:
@@ -39,6 +39,10 @@ class Command(BaseModel):
         Field(description="Takes the place of the clock, in a replayed campaign alone; refused in a live one."),
     ] = None
     campaign: Annotated[Campaign | None, Field(description="If given, the one in the address.")] = None
+
+    decided_by: Annotated[
+        DecidedBy | None, Field(description="As an answer has it; whoever sends a command has decided it.")
+    ] = None
 
     def check_address(self, **address: str) -> None:
         """What the body repeats of the address must be the same. Raises Refused."""

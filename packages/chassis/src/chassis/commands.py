@@ -11,12 +11,15 @@ from fastapi import Header
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chassis import audit
+from chassis.access import Access
 from chassis.bodies import Command
 from chassis.conditional import etag
 from chassis.problems import KEY_REUSED, UNAVAILABLE, Problem
 from contracts.envelope import Fact
 from contracts.schools import CampaignOpened
 from exactly_once import Connection, OwnTopics, Pool, decision_instant
+from exactly_once.decider import DECIDED_BY
 
 IdempotencyKey = Annotated[
     str | None,
@@ -109,11 +112,22 @@ class Commands:
     async def once(
         self, request: Request, scope: str, key: str | None, command: Callable[[Connection], Awaitable[Answer]]
     ) -> Response:
-        """Does it in a transaction, and only once for each key of a scope."""
+        """Does it in a transaction, once for each key of a scope, and writes down in the audit trail who did it."""
         self.require_compared()
         content = fingerprint(request.method, request.url.path, await request.body())
+        access: Access = request.app.state.access
+
+        async def audited() -> Answer:
+            decider = DECIDED_BY.set(access.pseudonym(request.state.caller))
+            try:
+                answer = await command(tx)
+            finally:
+                DECIDED_BY.reset(decider)
+            await audit.add(tx, request, content, answer.status)
+            return answer
+
         async with self._pool.acquire() as tx, tx.transaction():
-            return (await idempotent(tx, scope, key, content, lambda: command(tx))).response()
+            return (await idempotent(tx, scope, key, content, audited)).response()
 
     async def do(
         self,

@@ -11,6 +11,7 @@ from chassis.problems import (
     INVALID,
     MALFORMED,
     TOO_LARGE,
+    TOO_SLOW,
     UNAUTHORIZED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -89,9 +90,7 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    kinds = [MALFORMED, BUSY, UNAVAILABLE]
-    if operation.get("parameters") or "requestBody" in operation or method in _WITH_BODY:
-        kinds.append(INVALID)
+    kinds = [MALFORMED, TOO_SLOW, INVALID, BUSY, UNAVAILABLE]
     if method in _WITH_BODY:
         kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
     for kind in kinds:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis.access import Access
+from chassis.connections import ConnectionLimits, protocol
 from chassis.db import Pool
 from chassis.health import Component, Health
 from chassis.logging import mask
@@ -83,12 +84,15 @@ class HttpServer:
 
     name = "http"
 
-    def __init__(self, app: FastAPI, host: str, port: int, *, drain: float = 5.0) -> None:
-        """`drain` is how many seconds requests under way get when the process stops."""
+    def __init__(
+        self, app: FastAPI, host: str, port: int, *, drain: float = 5.0, limits: ConnectionLimits | None = None
+    ) -> None:
+        """`drain` is how many seconds requests under way get when the process stops; `limits`: of connections."""
         self.app, self.host, self.port = app, host, port
         self._server = _Server(
             uvicorn.Config(
-                app, lifespan="off", log_config=None, access_log=False, server_header=False,
+                app, http=protocol(limits or ConnectionLimits()), lifespan="off",
+                log_config=None, access_log=False, server_header=False,
                 timeout_graceful_shutdown=max(1, int(drain)),
             )
         )  # fmt: skip

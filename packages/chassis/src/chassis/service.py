@@ -9,12 +9,13 @@ from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
-from chassis import apis, dead_letters
+from chassis import apis, audit, dead_letters
 from chassis.access import Access, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
 from chassis.access.sessions import Sessions
 from chassis.access.tokens import Tokens
+from chassis.connections import ConnectionLimits
 from chassis.db import Pool, create_pool
 from chassis.health import Component
 from chassis.http import create_app
@@ -52,12 +53,13 @@ class Service:
     ) -> None:
         """`publishes`: the tables of the facts that the service alone writes; a relay publishes them.
 
-        `server` are PostgreSQL's settings of every connection; with `batches`, those of its own pool, the consumer does
-        not share the pool of the API. `connect` are further arguments of `asyncpg.create_pool`.
+        `server` are PostgreSQL's settings of every connection, `batches` those of the consumer's where they are others:
+        its pool is its own, so that requests which hold all of the API's hold up no batch. `connect` are further
+        arguments of `asyncpg.create_pool`.
         """
         self.name, self.settings, self.migrations = name, settings, migrations
         self.pool = self._pool(name, settings.database_pool_size, server, connect)
-        self.batches = self.pool if batches is None else self._pool(f"{name}-worker", 3, batches, connect)
+        self.batches = self._pool(f"{name}-worker", 3, server if batches is None else batches, connect)
         self.registry = new_registry()
         self.own = OwnTopics(settings, self.pool, publishes) if publishes else None
 
@@ -74,19 +76,22 @@ class Service:
         routers: Sequence[APIRouter],
         access: Table,
         components: Sequence[Component] = (),
+        workers: Sequence[Component] = (),
         pages: Callable[[FastAPI], None] | None = None,
     ) -> App:
-        """The service, ready to run. `components` are beside the HTTP server, in every process with the API.
+        """The service, ready to run.
 
-        `access` says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a
-        route has no line, or a line no route.
+        `components` are beside the HTTP server, in every process with the API; `workers` beside the consumer. `access`
+        says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a route has
+        no line, or a line no route.
         """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
         issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer)]
         tokens = Tokens(settings, issuer[0]) if issuer else None
         sessions = Sessions(self.name, self.pool) if tokens and pages else None
-        guard = Access(access, tokens, sessions)
+        secret = settings.dead_letter_key.get_secret_value().encode()
+        guard = Access(access, tokens, sessions, secret)
         http = create_app(
             f"Jemput Bola: {self.name}",
             version=version(f"jemputbola-{self.name}"),
@@ -94,7 +99,7 @@ class Service:
             access=guard,
         )
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
-        for router in (*routers, dead_letters.router(self.pool, letters)):
+        for router in (*routers, dead_letters.router(self.pool, letters), audit.router(self.pool)):
             http.include_router(router)
         apis.mount(http, settings.kafka_bootstrap_servers)
         if pages is not None:
@@ -105,11 +110,13 @@ class Service:
             settings, self.batches, group=self.name, subscriptions=subscriptions, metrics=metrics, own=self.own
         )
         relays = [Relay(settings, settings.dsn, source=self.name, own=each, metrics=metrics) for each in own]
+        limits = ConnectionLimits(settings.http_connections)
+        server = HttpServer(http, settings.http_host, settings.http_port, limits=limits)
         return App(
             settings,
             components={
-                "api": [*own, *issuer, *components, HttpServer(http, settings.http_host, settings.http_port)],
-                "worker": [kafka, *own, *issuer, consumer],
+                "api": [*own, *issuer, *components, server],
+                "worker": [kafka, *own, *issuer, consumer, *workers],
                 "relay": [kafka, *own, *issuer, *relays],
             },
             migrations=self.migrations,

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chassis import audit
 from chassis.logging import mask
 from chassis.run import App
 from chassis.settings import ProvisionSettings, load
@@ -24,6 +25,7 @@ from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.provision import provision
 from exactly_once.records import Connection
+from exactly_once.set_aside import forget_overflow
 
 Why = Annotated[str, typer.Option("--reason", help="Why, for those who come after.", show_default=False)]
 # Through a pipe nothing is cut off at some column: a program reads it.
@@ -31,9 +33,10 @@ console: Final = Console(width=None if sys.stdout.isatty() else 1000)
 
 
 def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]) -> None:
-    """Adds `position`, `dead-letters`, `own-topics` and `provision` to a service's command line."""
+    """Adds `position`, `audit`, `dead-letters`, `own-topics` and `provision` to a service's command line."""
     service = _Service(build, settings_class)
     cli.add_typer(_positions(service), name="position", help="How far each partition is; going on after a verdict.")
+    cli.command("audit")(_audit(service))
     cli.add_typer(_dead_letters(service), name="dead-letters", help="Bad records: list, show, replay, discard.")
     cli.add_typer(_own_topics(service), name="own-topics", help="Records that the service does not know to be its own.")
 
@@ -42,6 +45,25 @@ def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]
         """Make every topic of the catalogue exist as it says, and read it back."""
         for line in asyncio.run(provision(load(ProvisionSettings), CATALOGUE)):
             console.print(line)
+
+
+def _audit(service: "_Service") -> Callable[[], None]:
+    def audit_() -> None:
+        """Check that the audit trail is what was written, entry by entry; exits 1 with the first that is not."""
+
+        async def work() -> tuple[int | None, int, str]:
+            async with service.connection() as tx, tx.transaction(isolation="repeatable_read"):
+                newest = await tx.fetchrow("SELECT seq, hash FROM chassis.audit ORDER BY seq DESC LIMIT 1")
+                entries, digest = (0, "-") if newest is None else (newest["seq"], newest["hash"].hex())
+                return await audit.broken_at(tx), entries, digest
+
+        broken, entries, digest = asyncio.run(work())
+        if broken is not None:
+            console.print(f"Entry {broken} is not what was written: it was changed, or one before it is gone.")
+            raise typer.Exit(1)
+        console.print(f"{entries} entries, all as they were written; the newest has the hash {digest}.")
+
+    return audit_
 
 
 class _Service:
@@ -148,12 +170,12 @@ def _dead_letters(service: _Service) -> typer.Typer:
             for letter in letters:
                 print(json.dumps(asdict(letter), default=str))  # noqa: T201
             return
-        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "since")
+        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "device", "submission", "since")
         for letter in letters:
             numbers = (str(letter.partition), str(letter.offset))
-            table.add_row(
-                str(letter.id), letter.topic, *numbers, letter.reason, letter.detail, f"{letter.dead_at:%F %T}"
-            )
+            sender = (letter.device_id or "", letter.submission_id or "")
+            why = (letter.reason, letter.detail)
+            table.add_row(str(letter.id), letter.topic, *numbers, *why, *sender, f"{letter.dead_at:%F %T}")
         console.print(table if letters else f"No dead letter is {status}.")
 
     @verbs.command()
@@ -226,11 +248,21 @@ def _dead_letters(service: _Service) -> typer.Typer:
 
         async def work() -> None:
             async with service.connection() as tx, tx.transaction():
-                if await flood.verdict(tx) is None:
-                    raise Absent("no flood has stopped this service: there is nothing to let pass")
+                await flood.require(tx, (topic, partition))
                 before = await service.offset(tx, (topic, partition), until, "--until")
                 await flood.let_pass(tx, topic, partition, before, why)
             console.print(f"{topic}/{partition}: bad records before {before} are set aside without stopping.")
+
+        asyncio.run(work())
+
+    @verbs.command("forget-overflow")
+    def forget(topic: str, why: Why) -> None:
+        """Say that the bad records of a topic which were not kept are junk: nobody is told of them any longer."""
+
+        async def work() -> None:
+            async with service.connection() as tx, tx.transaction():
+                records = await forget_overflow(tx, topic, why)
+            console.print(f"{topic}: {records} records are not told of any longer; they stay on the topic.")
 
         asyncio.run(work())
 

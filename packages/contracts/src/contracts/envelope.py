@@ -9,7 +9,8 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.types import Campaign, Instant, Revision
+from contracts.narrowed import STORED
+from contracts.types import Campaign, DecidedBy, Instant, Revision
 
 NAMESPACE: Final = UUID("6c9f3d0e-5d1b-5a0c-9a55-357399000000")
 SIGNATURE_HEADER: Final = "jb-signature"
@@ -25,6 +26,11 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     type: ClassVar[str]
+
+    @classmethod
+    def stored(cls, data: str | bytes) -> Self:
+        """What was taken once, read again: no later rule makes it unreadable. Raises ValidationError."""
+        return cls.model_validate_json(data, context=STORED)
 
     @property
     def subject(self) -> str:
@@ -63,6 +69,7 @@ class Fact(Event):
     campaign: Campaign
     revision: Revision
     known_at: Instant
+    decided_by: DecidedBy | None = None
 
     @classmethod
     def next(cls, last: HasRevision | None, now: datetime, **state: Any) -> Self:
@@ -84,8 +91,8 @@ class Fact(Event):
         return self.known_at
 
     def says_the_same_as(self, other: "Fact | None") -> bool:
-        """Whether both say the same, whichever revision they are and whenever it was decided."""
-        said_when = {"revision", "known_at"}
+        """Whether both say the same, whichever revision they are, whenever and by whom it was decided."""
+        said_when = {"revision", "known_at", "decided_by"}
         return other is not None and self.model_dump(exclude=said_when) == other.model_dump(exclude=said_when)
 
 

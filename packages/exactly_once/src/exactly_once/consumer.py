@@ -11,7 +11,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from exactly_once import flood, guard, position
+from exactly_once import flood, guard, position, set_aside
 from exactly_once.applier import Applier
 from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line
@@ -63,6 +63,7 @@ class Consumer:
             dead_letters=self._dead_letters,
             metrics=metrics,
             prefix=self._prefix,
+            tuning=settings.tuning,
         )
         self._stall = Stall(settings.tuning.stall_limit)
         self._held: dict[Partition, int] = {}
@@ -70,6 +71,7 @@ class Consumer:
         self._failures = 0
         self._trouble: str | None = "not started"
         self._blind: str | None = None
+        self._notices: list[str] = []
         self._failed: asyncio.Future[None] = asyncio.Future()
         self._broker = KafkaBroker(
             settings.kafka_bootstrap_servers,
@@ -102,10 +104,16 @@ class Consumer:
         return [problem for problem in (self._trouble, self._blind, self._stall.problem) if problem is not None]
 
     def notices(self) -> list[str]:
-        """Which partitions an outsider's open transaction delays: nothing is wrong here, and nobody else waits."""
+        """What was set aside and waits for a person, and which partitions an outsider's open transaction delays.
+
+        Nothing is wrong here, and nobody else waits.
+        """
         return [
-            f"{topic}/{partition}: {count} records stand behind a producer's open transaction"
-            for (topic, partition), count in sorted(self._held.items())
+            *self._notices,
+            *(
+                f"{topic}/{partition}: {count} records stand behind a producer's open transaction"
+                for (topic, partition), count in sorted(self._held.items())
+            ),
         ]
 
     async def run(self) -> None:
@@ -157,8 +165,17 @@ class Consumer:
         async with self._pool.acquire() as connection:
             await position.anchor(connection, [each for each in compared if each.last_id is not None])
             waiting_letters = await self._dead_letters.waiting(connection)
-        for topic in self._topics:
-            self._metrics.waiting.labels(topic.name).set(waiting_letters.get(topic.name, 0))
+            overflow = await set_aside.overflow_by_topic(connection)
+        notices: list[str] = []
+        for topic in (topic.name for topic in self._topics):
+            letters, beyond = waiting_letters.get(topic, 0), overflow.get(topic, 0)
+            self._metrics.waiting.labels(topic).set(letters)
+            self._metrics.overflow.labels(topic).set(beyond)
+            notices += set_aside.notices(topic, letters, beyond)
+        for notice in notices:
+            if notice not in self._notices:
+                logger.error(notice)
+        self._notices = notices
 
     def _tell_lag(self, held: Mapping[Partition, int], waiting: Mapping[Partition, tuple[int, int]]) -> None:
         """How many records can be read and are not applied, and how many cannot be read yet."""

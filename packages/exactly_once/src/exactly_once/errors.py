@@ -43,7 +43,11 @@ class Verdict(Stop):
 
 
 class Flood(Verdict):
-    """So many bad records that only a person can judge."""
+    """So many bad records in a partition (None: a verdict that does not say where) that only a person can judge."""
+
+    def __init__(self, text: str, partition: tuple[str, int] | None = None) -> None:
+        super().__init__(text)
+        self.partition = partition
 
 
 class Misconfigured(Stop):

@@ -1,7 +1,7 @@
 """Looking at the log itself, beside the consumer: bounds of partitions and single records."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,11 +16,17 @@ ANSWER_WITHIN: Final = 10.0
 class Log:
     """Reads without a group: what it looks at moves nobody's position. `prefix` is put before the topics' names."""
 
-    def __init__(self, bootstrap_servers: str, prefix: str = "", *, fetch_bytes: int = 1024) -> None:
-        """`fetch_bytes`: how much of a partition is fetched at once; little, where single records are looked at."""
+    def __init__(
+        self, bootstrap_servers: str, prefix: str = "", *, fetch_bytes: int = 1024, committed: bool = False
+    ) -> None:
+        """`fetch_bytes`: how much of a partition is fetched at once; little, where single records are looked at.
+
+        `committed`: what producers' transactions have taken back, or not yet committed, is not there.
+        """
         self._bootstrap_servers = bootstrap_servers
         self._prefix = prefix
         self._fetch_bytes = fetch_bytes
+        self._isolation_level = "read_committed" if committed else "read_uncommitted"
         self._one_at_a_time = asyncio.Lock()
         self._consumer: AIOKafkaConsumer
 
@@ -32,6 +38,7 @@ class Log:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=self._fetch_bytes,
+            isolation_level=self._isolation_level,
             metadata_max_age_ms=2_000,  # partitions that were just added must be records before their owner gives up
         )
         try:
@@ -86,6 +93,18 @@ class Log:
                     named for named in open_ends if await self._consumer.position(named) < ranges[wanted[named]][1]
                 }
         return between
+
+    async def scan(self, partition: Partition, first: int, last: int) -> AsyncIterator[list[Record]]:
+        """The records from the first to the last of these offsets, some at a time. Raises as `bounds` does."""
+        begin, end = (await self.bounds([partition]))[partition]
+        named, last = self._named(partition), min(last, end - 1)
+        async with self._one_at_a_time:
+            self._consumer.assign([named])
+            self._consumer.seek(named, max(first, begin))
+            while await self._consumer.position(named) <= last:
+                fetch = self._consumer.getmany(named, timeout_ms=1000, max_records=500)
+                records = (await asyncio.wait_for(fetch, ANSWER_WITHIN)).get(named, [])
+                yield [record for record in records if record.offset <= last]
 
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition[0], partition[1])

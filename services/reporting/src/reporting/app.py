@@ -7,7 +7,7 @@ from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
 from reporting.access import ACCESS
-from reporting.api import coverage, facts, stream
+from reporting.api import campaigns, coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
 from reporting.questions.turns import Questions
@@ -36,7 +36,12 @@ def build(settings: Settings) -> App:
     questions = Questions(service.pool)
     return service.app(
         subscriptions=subscriptions(),
-        routers=[coverage.router(questions), facts.router(questions), stream.router(live)],
+        routers=[
+            campaigns.router(questions),
+            coverage.router(questions),
+            facts.router(questions),
+            stream.router(live),
+        ],
         access=ACCESS,
         components=[live],
         pages=lambda http: pages.mount(http, questions, live),

@@ -1,7 +1,9 @@
 """The guard in front of every route: who asks, and whether the table lets them."""
 
 from dataclasses import replace
+from hmac import digest
 from typing import Final
+from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -21,9 +23,14 @@ class Access:
     """Who may use a service's routes. Without `tokens` everybody on this machine may use all of them."""
 
     def __init__(
-        self, own: Table | None = None, tokens: Tokens | None = None, sessions: Sessions | None = None
+        self,
+        own: Table | None = None,
+        tokens: Tokens | None = None,
+        sessions: Sessions | None = None,
+        secret: bytes = b"",
     ) -> None:
-        """`sessions`: of a service with pages, those who are logged in there."""
+        """`sessions`: of a service with pages, those who are logged in there. Pseudonyms are made with `secret`."""
+        self._secret = secret
         self.own, self.table, self.tokens, self.sessions = own or {}, {**COMMON, **(own or {})}, tokens, sessions
 
     def check(self, app: FastAPI) -> None:
@@ -40,6 +47,16 @@ class Access:
         if not caller.roles & admitted:
             raise _refused(caller, admitted)
         return caller if Role.PUBLIC in admitted else _within_its_grant(caller, admitted, request.path_params)
+
+    def pseudonym(self, caller: Caller) -> str | None:
+        """What stands for the caller in events: the same for the same person at this service, and no way back.
+
+        None where nobody is known.
+        """
+        if self.tokens is None:
+            return None
+        who = f"decided_by\n{self.tokens.issuer.url}\n{caller.sub}"
+        return str(UUID(bytes=digest(self._secret, who.encode(), "sha256")[:16], version=5))
 
     async def _caller(self, request: Request) -> Caller:
         assert self.tokens is not None

@@ -23,6 +23,7 @@ COMMON: Final[Table] = {
     "GET /login/callback": PUBLIC,
     "POST /logout": PUBLIC,
     "GET /metrics": may(Role.ADMINISTRATOR, Role.INTEGRATOR, Role.AUDITOR),
+    "GET /v1/audit": may(Role.ADMINISTRATOR, Role.AUDITOR),
     "GET /v1/dead-letters": may(Role.ADMINISTRATOR, Role.AUDITOR),
 }
 # What no dependency of FastAPI guards: they may be public alone.

@@ -31,6 +31,7 @@ from enrollment.devices import codes, decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
 from enrollment.identity.signing_keys import is_signing_key
+from enrollment.submissions.readmission import readmit
 from exactly_once import Connection
 
 
@@ -144,6 +145,8 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Taken("This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if new:
+                await readmit(tx, body.device_id, body.campaign)
             if only_new and not new:
                 raise Problem(EXISTS, "The device is registered for this campaign.")
             returned = DeviceReturn(**{**body.model_dump(exclude={"code"}), "public_key": base64url(public_key)})
@@ -152,15 +155,19 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
         return await commands.once(request, "devices", key, command)
 
     @routes.post("/enrolment-codes", status_code=201, response_model=CodeReturn, responses=problems(INVALID))
-    async def make_code(body: MakeCode, caller: CallerOf) -> Response:
+    async def make_code(request: Request, body: MakeCode, caller: CallerOf) -> Response:
         """Makes a code with which one device may register itself, within 30 minutes. It is shown this once."""
         caller.require_campaign(body.campaign)
-        async with pool.acquire() as tx, tx.transaction():
+
+        async def command(tx: Connection) -> Answer:
             if await CAMPAIGNS.last(tx, body.campaign, body.campaign) is None:
                 raise Refused("", ("#/campaign", "there is no such campaign: PUT it first"))
             code, ends_at = await codes.make(tx, body.campaign)
-        returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
-        return JSONResponse(returned.model_dump(mode="json"), 201, {"Cache-Control": "no-store"})
+            returned = CodeReturn(code=code, campaign=body.campaign, ends_at=ends_at)
+            return Answer(201, returned.model_dump(mode="json"), {"Cache-Control": "no-store"})
+
+        # Without an Idempotency-Key: its first answer would be kept, and the code in it.
+        return await commands.once(request, "codes", None, command)
 
     @routes.get("/keyset", response_model=KeySet)
     async def keyset() -> Response:

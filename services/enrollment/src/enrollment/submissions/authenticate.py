@@ -41,6 +41,11 @@ class Unauthenticated:
     reason: UnauthenticatedReason
     detail: str
 
+    @property
+    def of_sender(self) -> bool:
+        """Whether nobody vouches for it, or its device alone has it wrong: a key, a campaign, a clock."""
+        return self.reason not in ("replay_header_in_live_campaign", "malformed_replayed_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Closed:

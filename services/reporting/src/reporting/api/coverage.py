@@ -9,8 +9,9 @@ from starlette.responses import Response
 from chassis.conditional import IfNoneMatch
 from contracts.types import MOST
 from exactly_once import Connection
-from reporting.api.asked import RESPONSES, Asked, AsOf, KnownAt, Question, Slug, answer
+from reporting.api.asked import RESPONSES, Asked, Question, Slug, answer
 from reporting.api.table import MEDIA_TYPE, as_csv
+from reporting.questions.asked import AsOf, KnownAt
 from reporting.questions.coverage import By, Coverage
 from reporting.questions.late import LateAnswer, compared, late
 from reporting.questions.moment import Moment

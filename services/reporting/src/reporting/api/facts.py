@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from chassis.conditional import IfNoneMatch
 from chassis.refusal import Unknown
+from contracts.narrowed import STORED
 from contracts.schools import group_of
 from contracts.types import Npsn
 from exactly_once import Connection
-from reporting.api.asked import RESPONSES, Asked, KnownAt, Question, Slug, answer
+from reporting.api.asked import RESPONSES, Asked, Question, Slug, answer
+from reporting.questions.asked import KnownAt
 from reporting.questions.coverage import day_rows
 from reporting.questions.moment import Moment, about
 from reporting.questions.reading import Reading, read, statements
@@ -70,7 +72,8 @@ def router(questions: Questions) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             reading = await read(tx, at)
             rows = [
-                TargetRow(**dict(target), in_force=reading.targets.has(target)) for target in reading.decided_by_then
+                TargetRow.model_validate({**dict(target), "in_force": reading.targets.has(target)}, context=STORED)
+                for target in reading.decided_by_then
             ]
             return Targets(**about(at), targets=rows)
 
