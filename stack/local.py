@@ -9,12 +9,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar
 
 from stack import issuer
+from stack.errors import StackError
 from stack.home import REPOSITORY, Home, default_home, write_environment
 from stack.kafka import Kafka
 from stack.ports import HOST, check_free, port_for
@@ -145,14 +146,26 @@ class LocalStack:
         stop([self.children.pop(name)])
 
     def start_again(self, name: str) -> None:
-        """Start a server or a service that has ended, on the same data and port; return when it is ready."""
+        """Start a server or a service that has ended, on the same data and port; return when it is ready.
+
+        A service whose work has ended by a verdict is stopped first. Raises StackError when the verdict stands.
+        """
         servers = {"kafka": self.kafka.start, "postgres": self.postgres.start, "issuer": self._start_issuer}
+        if name in self.children:
+            self.stop_service(name)
         servers.get(name, partial(self.start_service, name))()
+        if line := self.dead().get(name):
+            raise StackError(line)
 
     def dead(self) -> dict[str, str]:
-        """What has ended although nobody asked it to, with a line that says how."""
+        """What has ended although nobody asked it to, and services that only answer, with a line that says how."""
         parts = [self.kafka.child, self.postgres.child, *self.children.values()]
-        return {c.name: str(c.failure("serving")) for c in parts if c and not c.alive}
+        ended = {c.name: str(c.failure("serving")) for c in parts if c and not c.alive}
+        serving = {name: url for name, url in self.urls.items() if name in self.children and name not in ended}
+        verdicts = {name: _Health(f"{url}/health/ready").verdict() for name, url in serving.items()}
+        return ended | {
+            name: f"{name} answers, but its work has ended: {line}" for name, line in verdicts.items() if line
+        }
 
     def _start_kafka(self) -> None:
         with timed("Kafka", self.report):
@@ -173,8 +186,8 @@ class LocalStack:
         self.issuer = f"http://{HOST}:{port}"
         child = self._processes.spawn("issuer", command, cwd=self.home.path, env=env)
         self.children["issuer"] = child
-        ready = _Ready(f"{self.issuer}/.well-known/openid-configuration")
-        self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
+        health = _Health(f"{self.issuer}/.well-known/openid-configuration")
+        self._processes.wait_until(health.is_ready, child, "getting ready", hint=lambda: health.answer)
 
     def _prepare(self, service: Service) -> None:
         with timed(f"{service.name} {'+'.join(service.prepare)}", self.report):
@@ -189,8 +202,8 @@ class LocalStack:
             child = self._processes.spawn(service.name, _command(service, "serve"), **self._surroundings(service))
             self.children[service.name] = child
             self.urls[service.name] = url = f"http://{HOST}:{port}"
-            ready = _Ready(f"{url}/health/ready")
-            self._processes.wait_until(ready, child, "getting ready", hint=lambda: ready.answer)
+            health = _Health(f"{url}/health/ready")
+            self._processes.wait_until(health.has_started, child, "getting ready", hint=lambda: health.answer)
 
     def _surroundings(self, service: Service) -> _Surroundings:
         # In the state folder, so that no settings file of wherever somebody stands is read.
@@ -227,22 +240,37 @@ class LocalStack:
             pool.shutdown()
 
 
-class _Ready:
-    """Asks a service whether it is ready, and remembers what it answered instead."""
+class _Health:
+    """Asks a service how it is, and remembers what it answered instead of being ready."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.answer = ""  # what it said instead
+        self.answer = ""
 
-    def __call__(self) -> bool:
+    def has_started(self) -> bool:
+        """Whether it is ready, or will not be before a person has decided."""
+        return self.is_ready() or bool(_verdict_in(self.answer))
+
+    def verdict(self) -> str:
+        """Why its work has ended while it answers; nothing where it works, or does not answer."""
+        return "" if self.is_ready() else _verdict_in(self.answer)
+
+    def is_ready(self) -> bool:
+        """Whether it answers that all is well."""
         try:
             with urllib.request.urlopen(self._url, timeout=5) as answer:  # noqa: S310  ours, on 127.0.0.1
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as e:
-            self.answer = f"HTTP {e.code} {e.read(300).decode(errors='replace')}"
+            self.answer = e.read(10_000).decode(errors="replace")
         except OSError:  # not yet listening
             pass
         return False
+
+
+def _verdict_in(answer: str) -> str:
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(answer).get("verdict") or "")
+    return ""
 
 
 @contextmanager

@@ -92,7 +92,7 @@ class Child:
             return disk_full(self.log.parent)
         code = self.process.poll()
         ended = "does not answer" if code is None else f"ended with {_exit_words(code)}"
-        why = hint if hint and code is None else telling_line(output)
+        why = hint if hint and code is None else telling_line(output, self.name)
         return StackError(f"{self.name} {ended} while {doing}: {why} (log: {self.log})")
 
 
@@ -303,13 +303,17 @@ def files_of(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def telling_line(output: str) -> str:
-    """The line of a log that says most about its end: the last complaint, or else the last line."""
+def telling_line(output: str, name: str = "") -> str:
+    """The line of a log that says most about its end: the last complaint, or else the last line.
+
+    Before all, one that begins with the `name` of a program of ours: its clients complain on their own while it stops.
+    """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     at_code = re.compile(r"^(at |\.\.\. |\s*~*\^+|File \")")
     lines = [line for line in lines if not at_code.match(line)]
+    own_words = [line for line in lines if name and line.startswith(f"{name.partition('-')[0]}: ")]
     complaints = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|([Ee]rror|Exception)\b", line)]
-    return (complaints or lines or ["it said nothing"])[-1][:300]
+    return (own_words or complaints or lines or ["it said nothing"])[-1][:500]
 
 
 def _signal(pids: Iterable[int], which: signal.Signals) -> None:

@@ -118,7 +118,7 @@ def supervise(*, services: bool = True) -> int:
     with interruptible():
         try:
             with stack:
-                summary = stack.report.summary()
+                summary = ", ".join([stack.report.summary(), *stack.dead().values()])
                 pipe.say({"ready": summary})
                 log.info("up: %s", summary)
                 stack.report = Timings(silent)  # nobody reads the pipe from now on

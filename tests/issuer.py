@@ -51,7 +51,7 @@ class LocalIssuer:
     def fetched(self) -> int:
         """How often its keys were asked for since it was started last."""
         assert self._child is not None
-        return len(re.findall(r'"GET /jwks ', self._child.said()))
+        return len(re.findall(r'"GET /jwks ', self._child.output()))
 
     def _answers(self) -> bool:
         try:

@@ -56,7 +56,7 @@ async def kept(running: Service) -> dict[str, int]:
     """How many rows each table of the service has."""
     tables = await running.pool.fetch(
         "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
-        " WHERE schemaname IN ($1, 'public') AND tablename NOT IN ('progress_mark', 'dead_letter')",
+        " WHERE schemaname IN ($1, 'public') AND tablename NOT IN ('watermark_mark', 'dead_letter')",
         running.name,
     )
     return {row["name"]: await running.pool.fetchval(f"SELECT count(*) FROM {row['name']}") for row in tables}

@@ -25,6 +25,7 @@ from exactly_once.applier import Applier
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
 from exactly_once.position import Position
+from exactly_once.set_aside import bad_record
 from tests.ledger import KEPT
 from tests.support import kafka_settings
 
@@ -110,7 +111,7 @@ class OffsetsInKafka(Consumer):
         async with self._pool.acquire() as tx, tx.transaction():
             for topic, batch in batches.items():
                 await self._applier._handlers[topic](tx, batch)
-            await self._dead_letters.write(tx, faults)
+            await self._dead_letters.write(tx, [bad_record(fault) for fault in faults])
         crash("committed")
         for run in runs:
             partition = TopicPartition(self._prefix + run.topic, run.partition[1])

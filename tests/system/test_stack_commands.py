@@ -39,9 +39,11 @@ if f"{name} {verb}" == (open(fault).read() if os.path.exists(fault) else os.envi
     sys.exit(f"{name}: the {verb} went wrong")
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/health/ready" else 404)
+        verdict = os.path.exists(fault) and open(fault).read() == f"{name} verdict"
+        self.send_response(503 if verdict else 200 if self.path == "/health/ready" else 404)
         self.end_headers()
-        self.wfile.write(name.encode())
+        told = {"status": "not ready", "problems": [], "verdict": f"{name}: flood of bad records"}
+        self.wfile.write(json.dumps(told).encode() if verdict else name.encode())
 if verb == "serve":
     address = told[f"{name.upper()}_HTTP_HOST"], int(told[f"{name.upper()}_HTTP_PORT"])
     http.server.HTTPServer(address, Health).serve_forever()
@@ -191,6 +193,28 @@ def test_what_has_ended_is_said_first_and_started_again_by_up(commands: Commands
     assert commands.published() == published
     with urllib.request.urlopen(published["SCHEDULING_URL"] + "/health/ready") as answer:
         assert answer.read() == b"scheduling"
+
+
+def test_a_service_whose_work_has_ended_is_named_and_started_again_by_up(commands: Commands, tmp_path: Path) -> None:
+    """It answers, as its API should: the process has not ended."""
+    fault = tmp_path / "fault"
+    assert commands.run("up", FAKE_FAULT_FILE=str(fault))[0] == 0
+    fault.write_text("enrollment verdict")
+    line = "  enrollment answers, but its work has ended: enrollment: flood of bad records\n"
+    assert becomes(lambda: line in commands.run("status")[1])
+    assert commands.run("status")[0] == 1
+    assert commands.refused("up") == line.strip(), "the verdict stands: nothing else is said"
+    fault.unlink()
+    code, out, _ = commands.run("up")
+    assert (code, out.splitlines()[0]) in ((0, "Started again: enrollment."), (0, "The stack is already up."))
+    assert becomes(lambda: commands.run("status")[0] == 0)
+
+
+def test_a_stack_with_a_verdict_starts_and_says_so(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "fault").write_text("enrollment verdict")
+    code, out, err = commands.run("up", FAKE_FAULT_FILE=str(tmp_path / "fault"))
+    assert code == 0, err
+    assert "enrollment answers, but its work has ended: enrollment: flood of bad records" in out
 
 
 def test_a_killed_server_is_started_again_on_its_data(commands: Commands) -> None:

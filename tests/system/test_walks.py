@@ -39,7 +39,17 @@ WATCHING = {
     "services/reporting/projection/progress.py",
     *(
         f"packages/exactly_once/{name}.py"
-        for name in ("dead_letters", "guard", "log", "own_topics", "preflight", "provision", "stall")
+        for name in (
+            "dead_letters",
+            "flood",
+            "guard",
+            "log",
+            "own_topics",
+            "preflight",
+            "provision",
+            "set_aside",
+            "stall",
+        )
     ),
 }
 

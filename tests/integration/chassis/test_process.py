@@ -66,16 +66,16 @@ async def test_missing_settings_are_lines_and_78() -> None:
 
 
 @pytest.mark.parametrize(
-    ("worker", "code", "line"),
+    ("verb", "worker", "code", "line"),
     [
-        ("verdict", 70, "tiny: the log was rewound"),
-        ("fails", 1, "tiny: worker failed: ValueError, the log says more"),
-        ("returns", 1, "tiny: worker ended by itself"),
+        ("worker", "verdict", 70, "tiny: the log was rewound"),
+        ("serve", "fails", 1, "tiny: worker failed: ValueError, the log says more"),
+        ("serve", "returns", 1, "tiny: worker ended by itself"),
     ],
 )
-async def test_exit_codes_and_lines(worker: str, code: int, line: str) -> None:
+async def test_exit_codes_and_lines(verb: str, worker: str, code: int, line: str) -> None:
     settings = {**NOWHERE, "TINY_HTTP_PORT": "0", "TINY_WORKER": worker, "TINY_LOG_FORMAT": "json"}
-    returned, _, err = await outcome("serve", settings)
+    returned, _, err = await outcome(verb, settings)
     people, logs = [], []
     for each in err.splitlines():
         (logs if each.startswith("{") else people).append(each)

@@ -22,6 +22,7 @@ from tests.before import insert, make_before
 
 KNOWN_AT = datetime(2024, 10, 1, 17, 30, 0, 5, tzinfo=UTC)
 ID = str(UUID(int=7, version=5))
+HELD = str(UUID(int=8, version=5))
 SAID = {"campaign": "kota-contoh", "revision": 1, "known_at": KNOWN_AT}
 
 
@@ -53,6 +54,27 @@ async def fill(tx: asyncpg.Connection) -> None:
         tx, "enrollment.decision", **SAID, submission_id=ID, device_id="mpp-1", device_seq=1, outcome="rejected",
         reason="voided", device_position=3,
     )  # fmt: skip
+    await insert(
+        tx, "enrollment.decision", **SAID, submission_id=HELD, device_id="mpp-1", device_seq=2, outcome="held",
+        reason="under_age", device_position=4,
+    )  # fmt: skip
+    await submitted(tx, ID, held=None)
+    await submitted(tx, HELD, held="under_age")
+    for number, operation in enumerate(("void", "restore", "void"), 1):
+        await insert(
+            tx, "enrollment.operation", campaign="kota-contoh", person_id=ID, number=number, operation=operation,
+            submission_id=ID, reason="salah", known_at=KNOWN_AT,
+        )  # fmt: skip
+
+
+async def submitted(tx: asyncpg.Connection, submission_id: str, held: str | None) -> None:
+    """A submission of the one person."""
+    await insert(
+        tx, "enrollment.submission", campaign="kota-contoh", submission_id=submission_id, content_sha256="x",
+        device_id="mpp-1", device_seq=1, kind="mpp", place="MPP", family_card="true", birth_certificate="true", kid="k",
+        recorded_at=KNOWN_AT, recorded_on="2024-10-02", received_at=KNOWN_AT, held=held,
+    )  # fmt: skip
+    await insert(tx, "enrollment.person_submission", campaign="kota-contoh", submission_id=submission_id, person_id=ID)
 
 
 async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path: Path) -> None:
@@ -61,7 +83,10 @@ async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path:
     await fill(owner)
     await owner.close()
 
-    assert await migrate(database.owner_url, MIGRATIONS) == ["enrollment/0002_one_kind_of_fact_table.sql"]
+    assert await migrate(database.owner_url, MIGRATIONS) == [
+        "enrollment/0002_one_kind_of_fact_table.sql",
+        "enrollment/0003_fold.sql",
+    ]
 
     tx = await asyncpg.connect(database.url)
     campaign = await CAMPAIGNS.last(tx, "kota-contoh", "kota-contoh")
@@ -81,11 +106,35 @@ async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path:
     state = (await persons.load(tx, {("kota-contoh", ID)}))["kota-contoh", ID].state
     assert state is not None
     assert (state.submission_id, state.counts) == (ID, False)
-    ((position, decided),) = await decisions.after(tx, "mpp-1", 2, 10)
+    person = (await persons.load(tx, {("kota-contoh", ID)}))["kota-contoh", ID].person
+    assert [(one, submission.voided) for one, submission in person.submissions.items()] == [(ID, True)]
+    ((position, decided), _) = await decisions.after(tx, "mpp-1", 2, 10)
     assert (position, decided.outcome, decided.reason) == (3, "rejected", "voided")
     # What is published again is in UTC, as it was the first time.
     assert b'"known_at":"2024-10-01T17:30:00.000005Z"' in encode(campaign, "enrollment").value
     for table in PUBLISHES:
         for fact in await table.every(tx, "kota-contoh"):
-            assert await table.knows(tx, fact)
+            assert await table.unknown(tx, [fact]) == []
     await tx.close()
+
+
+async def test_what_a_program_of_before_adds_is_complete(database: Database, tmp_path: Path) -> None:
+    """It may still run while the new one does: whose submissions they are, and what the office did."""
+    await make_before(database.owner_url, MIGRATIONS, tmp_path)
+    owner = await asyncpg.connect(database.owner_url)
+    await fill(owner)
+    await migrate(database.owner_url, MIGRATIONS)
+    tx, key, another = await asyncpg.connect(database.url), ("kota-contoh", ID), str(UUID(int=9, version=5))
+    assert await persons.first_standing(tx, key, besides=another) is None  # one is voided, one is held
+    await submitted(tx, another, held=None)
+    assert await persons.first_standing(tx, key, besides=ID) == another
+    for number, operation in ((4, "restore"), (5, "void"), (6, "restore")):
+        await insert(
+            tx, "enrollment.operation", campaign="kota-contoh", person_id=ID, number=number, operation=operation,
+            submission_id=ID, reason="salah", known_at=KNOWN_AT,
+        )  # fmt: skip
+        assert await persons.last_voided(tx, key) == (ID if operation == "void" else None)
+    assert await persons.first_standing(tx, key, besides=HELD) == ID
+    assert [row.submission_id for row, _ in await persons.page(tx, key, None, 9)] == [ID, HELD]
+    await tx.close()
+    await owner.close()

@@ -10,6 +10,7 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exactly_once.records import Fault
+from exactly_once.set_aside import bad_record
 from tests.integration.enrollment.audit import audit
 from tests.integration.enrollment.world import (
     CAMPAIGN,
@@ -130,7 +131,7 @@ async def test_dead_letters_are_listed_without_what_is_in_them(world: World) -> 
     await world.open()
     counter = await world.counter()
     secret = counter.submission(nik(7), place="A place to look for")
-    letters = [Fault(secret.record, "bad_signature", "look at the key")]
+    letters = [bad_record(Fault(secret.record, "bad_signature", "look at the key"))]
     for number in range(3):
         secret.record.offset = number  # type: ignore[misc]
         async with world.pool.acquire() as tx:

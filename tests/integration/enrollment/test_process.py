@@ -11,6 +11,7 @@ import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -80,8 +81,11 @@ async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
     env = environment(enrollment_settings)
     early = run(env, "serve")
     assert (early.returncode, "run `python -m enrollment migrate`" in early.stderr) == (78, True)
+    files = [file for source in MIGRATIONS for file in source.dir.glob("*.sql")]
     migrated = run(env, "migrate")
-    assert (migrated.returncode, migrated.stdout) == (0, "enrollment: 10 migrations applied\n"), migrated.stderr
+    assert (migrated.returncode, migrated.stdout) == (0, f"enrollment: {len(files)} migrations applied\n"), (
+        migrated.stderr
+    )
     process, address = await served(env)
     async with httpx.AsyncClient() as http:
         assert len((await http.get(f"{address}/v1/keyset")).json()["keys"]) == 1
@@ -99,6 +103,39 @@ async def test_migrate_serve_and_end(enrollment_settings: Settings) -> None:
         refused = run(environment(enrollment_settings, ENROLLMENT_MASTER_KEY=bad), "serve")
         assert refused.returncode == 78
         assert "ENROLLMENT_MASTER_KEY is wrong: must be 32 bytes in base64url" in refused.stderr
+
+
+async def test_the_api_goes_on_when_a_flood_has_stopped_the_worker(enrollment_settings: Settings) -> None:
+    env = environment(enrollment_settings)
+    assert run(env, "migrate").returncode == 0
+    verdict = "flood of bad records: 20 in a row"
+    database = await asyncpg.connect(enrollment_settings.dsn)
+    await database.execute("INSERT INTO exactly_once.flood (verdict) VALUES ($1)", verdict)
+    await database.close()
+    ended = run(env, "worker")
+    assert (ended.returncode, f"enrollment: {verdict}" in ended.stderr.splitlines()) == (70, True), ended.stderr
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "enrollment", "serve", env=env, stderr=asyncio.subprocess.PIPE
+    )
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{env['ENROLLMENT_HTTP_PORT']}") as http:
+
+        async def stopped() -> bool:
+            try:
+                return (await http.get("/health/ready")).json().get("verdict") == f"enrollment: {verdict}"
+            except httpx.TransportError:
+                return False
+
+        await until(stopped, 60)
+        assert (await http.get("/health/ready")).status_code == 503
+
+        async def answers() -> bool:
+            return (await http.get("/v1/keyset")).status_code == 200  # as soon as the own topics are compared
+
+        await until(answers, 60)
+        assert (await http.put(URL, json=LIVE)).status_code == 201
+    process.terminate()
+    _, told = await process.communicate()
+    assert process.returncode == 70, told.decode()
 
 
 async def test_the_smallest_pool_is_enough(enrollment_settings: Settings) -> None:

@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry
 from contracts.envelope import encode
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, DeadLetters, KafkaSettings, Subscription, Verdict, flood
-from exactly_once.flood import FloodLimit
 from tests.ledger import consuming, count, ledger_consumer, producing, recording, send, send_raw
 from tests.support import tuned, until
 
@@ -231,16 +230,14 @@ async def test_the_verdict_on_a_flood_stands_until_a_person_lets_it_pass(
         await until(lambda: pool.fetchval("SELECT count(*) = 25 FROM exactly_once.dead_letter"))
 
 
-def test_the_flood_limit_counts_across_batches() -> None:
-    limit = FloodLimit(window=1000, limit=50, in_a_row=20)
-    for _ in range(49):
-        limit.check([3])
-        limit.accept(20, [3])
-    with pytest.raises(Verdict, match="50 of the last 1000"):
-        limit.check([0])
-    limit.accept(500, [])
-    limit.check([0])
-    limit.accept(10, list(range(10)))
-    with pytest.raises(Verdict, match="20 in a row"):
-        limit.check(list(range(10)))
-    limit.check([1, *range(2, 10)])
+async def test_a_restart_forgets_no_bad_record(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    for _ in range(19):
+        await send_raw(settings, b"junk", [TYPE], partition=0)
+    async with consuming(ledger_consumer(settings, pool)):
+        await until(lambda: pool.fetchval("SELECT count(*) = 19 FROM exactly_once.dead_letter"))
+    await send_raw(settings, b"junk", [TYPE], partition=0)
+    async with consuming(ledger_consumer(settings, pool)) as task:
+        await asyncio.wait([task], timeout=20)
+        with pytest.raises(Verdict, match="flood of bad records: 20 in a row"):
+            task.result()
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.dead_letter") == 19

@@ -91,19 +91,32 @@ async def test_provision_says_what_it_did(run) -> None:
     assert (await run("provision")).output == ""
 
 
-async def test_only_a_flood_is_let_pass_and_not_beyond_the_log(
+async def test_only_a_flood_is_let_pass_where_it_is_and_not_beyond_the_log(
     run, settings: KafkaSettings, pool: asyncpg.Pool
 ) -> None:
     await send(settings, [recording(number) for number in range(60)])
     async with consuming(ledger_consumer(settings, pool)):
         await until(lambda: pool.fetchval("SELECT sum(next_offset) = 60 FROM exactly_once.position"))
-    let_pass = ("dead-letters", "let-pass", "recordings", "3", "--reason", "looked at", "--until")
-    early = await run(*let_pass, "end")
-    said = "ledger: no flood has stopped this service: there is nothing to let pass\n"
-    assert (early.exit_code, early.output) == (1, said)
-    await pool.execute("INSERT INTO exactly_once.flood (verdict) VALUES ('flood of bad records: 20 in a row')")
-    assert "--until is begin, end, or an offset from 0 to" in (await run(*let_pass, "4711")).output
-    assert (await run(*let_pass, "end")).exit_code == 0
-    until_offset = await pool.fetchval("SELECT until_offset FROM exactly_once.flood_pass")
-    assert until_offset == await pool.fetchval("SELECT next_offset FROM exactly_once.position WHERE partition = 3")
+    begins = await pool.fetchval("SELECT next_offset FROM exactly_once.position WHERE partition = 3")
+
+    async def let_pass(partition: str, until_offset: str) -> tuple[int, str]:
+        words = ("recordings", partition, "--reason", "looked at", "--until", until_offset)
+        result = await run("dead-letters", "let-pass", *words)
+        return result.exit_code, result.output
+
+    nothing = "ledger: no flood has stopped this service: there is nothing to let pass\n"
+    assert await let_pass("3", "end") == (1, nothing)
+    for _ in range(20):
+        await send_raw(settings, b"junk", [("ce_type", b"jemputbola.recording-completed.v1")], partition=3)
+    async with consuming(ledger_consumer(settings, pool)) as task:
+        await asyncio.wait([task], timeout=30)
+    elsewhere = "ledger: the flood is in recordings/3, not in recordings/0: nothing is changed\n"
+    for offset in ("end", "4711"):
+        assert await let_pass("0", offset) == (78, elsewhere)
+    assert "--until is begin, end, or an offset from 0 to" in (await let_pass("3", "4711"))[1]
+    early = f"ledger: recordings/3 is applied up to {begins}, the flood comes behind: --until is too low\n"
+    assert await let_pass("3", "begin") == (78, early)
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.flood") == 1, "the verdict stands"
+    assert (await let_pass("3", "end"))[0] == 0
+    assert await pool.fetchval("SELECT until_offset FROM exactly_once.flood_pass") == begins + 20
     assert not await pool.fetchval("SELECT count(*) FROM exactly_once.flood")

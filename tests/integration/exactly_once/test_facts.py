@@ -111,8 +111,7 @@ async def test_an_owner_keeps_to_the_byte_what_it_publishes(tx: asyncpg.Connecti
     kept = await tx.fetchrow("SELECT encode(content_sha256, 'hex') AS hash, type FROM school_revision")
     assert row["value"] == encode(fact, "enrollment").value
     assert (kept["hash"], kept["type"]) == (row["hash"], fact.type)
-    assert await TABLE.knows(tx, fact)
-    assert not await TABLE.knows(tx, school(2))
+    assert await TABLE.unknown(tx, [fact, school(2)]) == [1]
     with pytest.raises(asyncpg.UniqueViolationError):
         await TABLE.append(tx, [school(name="SMA Lain")])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ async def test_the_answer_has_the_published_shape(campaign: Reporting) -> None:
         "campaign": CAMPAIGN,
         "as_of": "2024-10-03",
         "known_at": "2024-10-03T16:59:59Z",
+        "zone": "Asia/Jakarta",
         "complete_through": None,
         "final": False,
         "revision": 18,
@@ -215,7 +217,7 @@ async def progress(pool: Pool, through: Any, end_offset: int = 0, *, but: str = 
             )
             if topic != but:
                 mark = ProgressMade(topic=topic, partition=0, through=through, end_offset=end_offset)
-                await apply(tx, mark)
+                await apply(tx, mark, mark)  # what one record says is not believed
 
 
 async def test_final_only_when_every_partition_has_been_applied_through(campaign: Reporting) -> None:
@@ -243,7 +245,7 @@ async def test_final_only_when_every_partition_has_been_applied_through(campaign
     await campaign.pool.execute("UPDATE exactly_once.dead_letter SET status = 'replayed'")
     assert (await campaign.get("/coverage", **asked))["final"] is True
     await progress(campaign.pool, at(5), end_offset=11)
-    assert await campaign.pool.fetchval("SELECT count(*) FROM reporting.progress_mark") == len(FACT_TOPICS)
+    assert await campaign.pool.fetchval("SELECT count(*) FROM reporting.watermark_mark") == 2 * len(FACT_TOPICS)
 
 
 async def test_nothing_is_final_after_records_were_skipped_by_hand_until_they_are_read(campaign: Reporting) -> None:
@@ -278,7 +280,7 @@ async def test_a_client_hears_when_an_answer_becomes_final_and_when_it_no_longer
     assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (304, 'W/"18.open"')
     await progress(campaign.pool, at(7))
     assert await status_and_tag(campaign, "/coverage", 'W/"18.open"') == (200, '"18"')
-    await campaign.pool.execute("DELETE FROM reporting.progress_mark")
+    await campaign.pool.execute("DELETE FROM reporting.watermark_mark")
     assert await status_and_tag(campaign, "/coverage", '"18"') == (200, 'W/"18.open"')
 
 
@@ -394,20 +396,72 @@ async def test_a_replayed_campaign_is_never_settled(campaign: Reporting) -> None
 async def test_wrong_questions(campaign: Reporting) -> None:
     assert (await campaign.get("/coverage", 404, campaign="elsewhere"))["type"] == "/problems/not-found"
     for query in (
-        {"as_of": "yesterday"}, {"known_at": "2024-10-03T10:00:00"}, {"known_at": "1727053200"}, {"by": "school"},
+        {"as_of": "yesterday"}, {"known_at": "2024-10-03"}, {"known_at": "1727053200"}, {"by": "school"},
+        {"as_off": "2024-10-03"},
     ):  # fmt: skip
         assert (await campaign.get("/coverage", 422, **query))["type"] == "/problems/invalid-request"
     written = await campaign.http.get(f"/v1/campaigns/{CAMPAIGN}/coverage?known_at={END_OF_3}")
     assert written.json()["known_at"] == "2024-10-03T16:59:59Z"
 
 
-async def test_the_ends_of_the_calendar(campaign: Reporting) -> None:
-    for query in (
-        {"as_of": "0001-01-01"}, {"as_of": "9999-12-31"}, {"known_at": "0001-01-01T00:00:00+14:00"},
-        {"known_at": "9999-12-31T23:59:59-12:00"},
+WRONG_MOMENTS = (
+    {"as_of": "0001-01-01"}, {"as_of": "9999-12-31"}, {"as_of": "2024-13-40"},
+    {"known_at": "0001-01-01T00:00:00+14:00"}, {"known_at": "9999-12-31T23:59:59-12:00"},
+    {"known_at": "9999-12-31T23:59:59"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("query", WRONG_MOMENTS)
+async def test_what_no_campaign_can_have_is_refused_with_the_bounds(campaign: Reporting, query: dict[str, str]) -> None:
+    for path in ("/coverage", "/late", "/schools", "/targets"):
+        (error,) = (await campaign.get(path, 422, **query))["errors"]
+        assert error["parameter"] == next(iter(query))
+        assert "between 1970-01-0" in error["detail"]
+
+
+async def test_what_will_be_known_cannot_be_asked(campaign: Reporting) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    for path in ("/coverage", "/late", "/statements"):
+        (error,) = (await campaign.get(path, 422, known_at=tomorrow.isoformat()))["errors"]
+        assert "lies after now" in error["detail"]
+        await campaign.get(path, known_at=datetime.now(UTC).isoformat())
+
+
+async def test_an_instant_without_offset_is_one_of_the_campaigns_zone_and_that_is_said(reporting: Reporting) -> None:
+    await reporting.hear(opened(zone="Asia/Jayapura"), recording(1))
+    answer = await reporting.get("/coverage", known_at="2024-10-03T10:00:00")
+    assert (answer["known_at"], answer["zone"]) == ("2024-10-03T01:00:00Z", "Asia/Jayapura")
+    assert (await reporting.get("/coverage", known_at="2024-10-03T10:00"))["known_at"] == "2024-10-03T01:00:00Z"
+
+
+async def test_a_fact_that_was_kept_before_there_were_bounds_harms_no_answer(campaign: Reporting) -> None:
+    """It cannot come in any more; what a table holds stays readable."""
+    far = target(group(1), 7, 9).model_dump(mode="json") | {"effective_from": "9999-12-31"}
+    near = visit(9, day=9).model_dump(mode="json") | {"day": "9999-12-31", "place": "Aula\u2028SMAN"}
+    for table, fact, name in (
+        ("target_revision", far, "target-updated"), ("visit_revision", near, "visit-scheduled"),
     ):  # fmt: skip
-        for path in ("/coverage", "/late", "/schools"):
-            await campaign.get(path, **query)
+        async with campaign.pool.acquire() as tx:
+            await tx.execute(
+                f"INSERT INTO {table} (campaign, id, revision, known_at, type, content_sha256, data) "
+                "VALUES ($1, $2, $3, now(), $4, $5, $6::text::jsonb)",
+                CAMPAIGN, fact.get("scope") or fact["visit_id"], fact["revision"], f"jemputbola.{name}.v1", b"x" * 32,
+                json.dumps(fact),
+            )  # fmt: skip
+    for path in ("/coverage", "/late", "/schools", "/targets", "/visits"):
+        await campaign.get(path)
+    assert (await campaign.http.get(f"/campaigns/{CAMPAIGN}")).status_code == 200
+    assert any(row["effective_from"] == "9999-12-31" for row in (await campaign.get("/targets"))["targets"])
+
+
+async def test_the_campaigns_are_listed(reporting: Reporting) -> None:
+    await reporting.hear(opened(), opened(campaign="batu-2024", name="Pilkada Kota Batu", clock="live"))
+    await reporting.hear(recording(1, campaign="later-2029"))
+    listed = (await reporting.http.get("/v1/campaigns")).json()["campaigns"]
+    assert [(each["campaign"], each["name"], each["clock"]) for each in listed] == [
+        ("batu-2024", "Pilkada Kota Batu", "live"), ("later-2029", None, "live"),
+        (CAMPAIGN, "Pilkada Kota Malang 2024", "replay"),
+    ]  # fmt: skip
 
 
 async def test_facts_before_the_campaign_was_opened_are_answered(reporting: Reporting) -> None:

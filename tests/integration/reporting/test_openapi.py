@@ -14,7 +14,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
 from chassis.http import create_app
-from reporting.api import coverage, facts, stream
+from reporting.api import campaigns, coverage, facts, stream
 from stack.postgres import Database
 from tests.integration.reporting.test_stream import serving
 from tests.integration.reporting.world import (
@@ -62,8 +62,8 @@ def address(stack: Servers, reporting_template: Database) -> Iterator[str]:
 
 def openapi() -> BaseSchema:
     app = create_app("reporting", version="1")
-    for router in (coverage.router(None), facts.router(None), stream.router(None)):  # type: ignore[arg-type]
-        app.include_router(router)
+    for made in (campaigns, coverage, facts, stream):
+        app.include_router(made.router(None))  # type: ignore[arg-type]
     config = schemathesis.Config.from_dict({"checks": {"positive_data_acceptance": {"expected-statuses": EXPECTED}}})
     # The stream never ends: test_stream.py hears it.
     return schemathesis.openapi.from_dict(app.openapi(), config=config).exclude(path_regex="/stream$")

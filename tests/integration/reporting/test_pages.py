@@ -79,8 +79,31 @@ async def test_a_chosen_moment_stands_still(campaign: Reporting) -> None:
     assert "1 Okt 2024, 23.59 WIB" in plain(then)
     assert "terekam, terlambat masuk" in plain(then)
     assert "sse-connect" in await text(campaign, PAGE)
-    assert "Tanggal tidak dapat dibaca" in await text(campaign, f"{PAGE}?as_of=kemarin")
-    assert "Waktu tidak dapat dibaca" in await text(campaign, f"{PAGE}?known_at=tadi")
+    assert "sse-connect" in await text(campaign, f"{PAGE}?as_of=&known_at=")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("as_of=2024-13-40", "Per tanggal (as_of): bukan waktu yang dapat dipakai"),
+        ("as_of=kemarin", "Per tanggal (as_of): bukan waktu yang dapat dipakai"),
+        ("as_of=9999-12-31", "Per tanggal (as_of): bukan waktu yang dapat dipakai"),
+        ("as_of=0001-01-01", "Per tanggal (as_of): bukan waktu yang dapat dipakai"),
+        ("known_at=tadi", "Diketahui per (known_at): bukan waktu yang dapat dipakai"),
+        ("known_at=0001-01-01T00:00:00%2B14:00", "Diketahui per (known_at): bukan waktu yang dapat dipakai"),
+        ("known_at=9999-12-31T23:59:59-12:00", "Diketahui per (known_at): bukan waktu yang dapat dipakai"),
+        ("known_at=2199-01-01T00:00:00", "Diketahui per (known_at): sesudah saat ini"),
+        ("as_off=2024-10-01", "as_off (as_off): tidak dikenal di halaman ini. as_off is not known here: is it as_of?"),
+        ("as_of=2024-10-01&as_of=2024-10-02", "Per tanggal (as_of): disebut dua kali"),
+    ],
+)
+async def test_an_address_that_cannot_be_read_is_a_page_in_words_and_no_figure(
+    campaign: Reporting, query: str, said: str
+) -> None:
+    page = plain(await text(campaign, f"{PAGE}?{query}", 422))
+    assert "Alamat halaman ini tidak dapat dibaca" in page
+    assert said in page
+    assert "5.554" not in page
 
 
 async def test_without_a_target_coverage_is_unknown(reporting: Reporting) -> None:

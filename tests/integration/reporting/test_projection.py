@@ -92,12 +92,12 @@ async def live_cells(pool: Pool, campaign: str) -> Counter[Cell]:
 
 async def known_cells(pool: Pool, campaign: str, as_of: date, known_at: datetime) -> Counter[Cell]:
     rows = await pool.fetch(
-        f'SELECT "group", recorded_on, kind, domicile FROM ({KNOWN}) AS known WHERE recorded_on <= $3',
+        f'SELECT "group", recorded_on, kind, domicile, n FROM ({KNOWN}) AS known WHERE recorded_on <= $3',
         campaign,
         known_at,
         as_of,
     )
-    return Counter(Cell(*row) for row in rows)
+    return Counter({Cell(*tuple(row)[:4]): row["n"] for row in rows})
 
 
 async def same_as_the_fold(pool: Pool, history: list[Recording], as_of: date, known_at: datetime) -> None:

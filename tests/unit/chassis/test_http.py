@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -66,7 +67,14 @@ THING = "/v1/things/7"
         ("PUT", THING, {"json": {"value": 1, "name": "x" * 10_000}}, 413, "content-too-large"),
         ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": '"6"'}}, 412, "stale-revision"),
         ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": "7"}}, 400, "malformed-request"),
-        ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": 'W/"7"'}}, 400, "malformed-request"),
+        ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": 'W/"6"'}}, 412, "stale-revision"),
+        ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": '"6-gzip"'}}, 412, "stale-revision"),
+        ("PUT", THING, {"json": {"value": 1}, "headers": {"if-match": 'W/7'}}, 400, "malformed-request"),
+        ("PUT", THING, {"content": b'\xef\xbb\xbf{"value": 1}', "headers": JSON}, 400, "malformed-request"),
+        ("PUT", THING, {"content": b'{"value": 1, "value": 1}', "headers": JSON}, 400, "malformed-request"),
+        ("PUT", THING, {"content": b'{"counts": {"a": 1, "\\u0061": 2}}', "headers": JSON}, 400, "malformed-request"),
+        ("PUT", f"{THING}?if_match=7", {"json": {"value": 1}}, 422, "invalid-request"),
+        ("GET", "/openapi.json?v=3", {}, 422, "invalid-request"),
         ("PUT", THING, {"json": {"value": 1}, "headers": {"idempotency-key": "x" * 256}}, 422, "invalid-request"),
     ],
 )  # fmt: skip
@@ -110,8 +118,75 @@ async def test_nul_is_pointed_at_and_an_escaped_backslash_is_no_nul() -> None:
     assert answer.json()["name"] == "\\u0000 \U0001f600"
 
 
+@pytest.mark.parametrize("tag", ['"7"', 'W/"7"', '"7-gzip"', 'W/"7-br"', "*"])
+async def test_a_tag_that_a_proxy_changed_is_still_the_revision(tag: str) -> None:
+    assert (await ask("PUT", THING, json={"value": 1}, headers={"if-match": tag})).status_code == 200
+
+
+async def test_what_is_refused_says_where_and_never_what() -> None:
+    twice = f'{{"value": 1,\n "{NIK}": 1, "{NIK}": 2}}'.encode()
+    answer = await ask("PUT", THING, content=twice, headers=JSON)
+    assert answer.json()["detail"].startswith("A member is there twice in one object: line 2 column")
+    assert NIK not in answer.text
+    answer = await ask("PUT", THING, content=b"\xef\xbb\xbf{}", headers=JSON)
+    assert "byte order mark" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("nota=1", {"detail": "is not known here: is it note?", "parameter": "nota", "in": "query"}),
+        ("NOTE=1", {"detail": "is not known here: is it note?", "parameter": "NOTE", "in": "query"}),
+        ("limit=1", {"detail": "is not known here; known are note", "parameter": "limit", "in": "query"}),
+        ("note=1&note=2", {"detail": "is there twice", "parameter": "note", "in": "query"}),
+        (f"{NIK}=1", {"detail": "is not known here; known are note", "parameter": "[masked]", "in": "query"}),
+    ],
+)
+async def test_a_parameter_that_nobody_reads_is_named_with_the_nearest_known(query: str, said: dict[str, str]) -> None:
+    problem = problem_of(await ask("GET", f"{THING}?{query}"), 422, "invalid-request")
+    assert problem["errors"] == [said]
+
+
+async def test_where_there_are_no_parameters_that_is_said() -> None:
+    problem = problem_of(await ask("GET", "/health/live?x=1"), 422, "invalid-request")
+    assert problem["errors"][0]["detail"] == "is not known here: there are no parameters"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/things/7", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/nothing"]
+)
+async def test_head_is_get_without_the_body(path: str) -> None:
+    app = tiny_app()
+    head, get = await ask("HEAD", path, app), await ask("GET", path, app)
+    assert (head.status_code, head.headers["content-type"]) == (get.status_code, get.headers["content-type"])
+    assert head.content == b""
+    if path != "/metrics":
+        assert head.headers["content-length"] == get.headers["content-length"]
+
+
+async def test_head_of_a_stream_ends() -> None:
+    app, over = create_app("Tiny", version="1"), asyncio.Event()
+
+    async def ticks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"data: 1\n\n"
+                await asyncio.sleep(0)
+        finally:
+            over.set()
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(ticks(), media_type="text/event-stream")
+
+    async with asyncio.timeout(60):
+        answer = await ask("HEAD", "/stream", app)
+        assert (answer.status_code, answer.content) == (200, b"")
+        await over.wait()
+
+
 async def test_405_names_the_methods_of_all_routes_with_the_path() -> None:
-    assert (await ask("DELETE", "/v1/things/7")).headers["allow"] == "GET, PUT"
+    assert (await ask("DELETE", "/v1/things/7")).headers["allow"] == "GET, HEAD, PUT"
     assert (await ask("TRACE", "/v1/things/7/touch")).headers["allow"] == "POST"
 
 
@@ -186,6 +261,16 @@ async def test_health_says_what_is_wrong() -> None:
     assert ready.json() == {"status": "not ready", "problems": ["consumer: lag is unknown"]}
 
 
+async def test_metrics_know_methods_and_call_all_others_other() -> None:
+    app = tiny_app()
+    for method in ("FETCH", NIK, "X" * 1000, "GET", "HEAD"):
+        await ask(method, "/v1/things/7", app)
+    figures = (await ask("GET", "/metrics", app)).text
+    methods = set(re.findall(r'http_request_seconds_count{method="([^"]*)"', figures))
+    assert methods == {"GET", "HEAD", "other"}
+    assert NIK not in figures
+
+
 async def test_metrics_name_routes_and_never_paths() -> None:
     app = tiny_app()
     await ask("GET", "/v1/things/77", app)
@@ -202,14 +287,14 @@ async def test_the_document_knows_problems_and_no_framework_errors() -> None:
     assert "HTTPValidationError" not in json.dumps(document)
     assert document["components"]["schemas"]["Thing"]["properties"]["name"]["pattern"] == r"^[^\u0000]*$"
     put = document["paths"]["/v1/things/{id}"]["put"]["responses"]
-    assert set(put) == {"200", "400", "412", "413", "415", "422", "503"}
+    assert set(put) == {"200", "400", "408", "412", "413", "415", "422", "503"}
     assert all(set(put[status]["content"]) == {PROBLEM} for status in put if status != "200")
 
 
 def test_etags() -> None:
     assert not_modified(None, etag(7)) is None
     assert not_modified('"6", W/"8"', etag(7)) is None
-    for match in ('"7"', 'W/"7"', '"1", "7"', "*"):
+    for match in ('"7"', 'W/"7"', '"1", "7"', "*", '"7-gzip"', 'W/"7-br"'):
         answer = not_modified(match, etag(7))
         assert answer is not None
         assert (answer.status_code, answer.headers["etag"]) == (304, '"7"')

@@ -134,6 +134,50 @@ async def test_streams_end_first_and_health_shows_the_verdict_until_the_others_h
     assert slow.stopped
 
 
+async def test_the_api_outlives_the_verdict_of_a_worker(capsys: pytest.CaptureFixture[str]) -> None:
+    server, other = HttpServer(create_app("Tiny", version="1"), "127.0.0.1", 0), Part("other")
+    ending, worse = Part("ending", raising(Verdict("the log was rewound"))), Part("worse")
+    running = asyncio.create_task(supervise([server, other, ending, worse], service="tiny", serves=True))
+    async with asyncio.timeout(30):
+        while server.problems():
+            await asyncio.sleep(0.01)
+        ending.may_end.set()
+        verdict = "tiny: the log was rewound"
+        told = {"status": "not ready", "problems": [verdict], "verdict": verdict}
+        while await readiness(server) != (503, told):
+            await asyncio.sleep(0.01)
+        assert not running.done() and not other.stopped and not server.app.state.stopping.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await running == 70
+    assert other.stopped
+    assert capsys.readouterr().err.splitlines() == [verdict]
+
+
+@pytest.mark.parametrize(("error", "code"), [(Misconfigured("no broker"), 78), (ValueError("x"), 1)])
+async def test_the_api_outlives_nothing_else(error: Exception, code: int) -> None:
+    ending = Part("ending", raising(error))
+    ending.may_end.set()
+    async with asyncio.timeout(30):
+        assert await supervise([Part("other"), ending], service="tiny", serves=True) == code
+
+
+class Telling(Part):
+    def notices(self) -> list[str]:
+        return ["some are set aside"]
+
+
+async def test_what_is_noticed_keeps_nothing_from_being_ready() -> None:
+    server = HttpServer(create_app("Tiny", version="1"), "127.0.0.1", 0)
+    running = asyncio.create_task(supervise([server, Telling("consumer")], service="tiny"))
+    async with asyncio.timeout(30):
+        while server.problems():
+            await asyncio.sleep(0.01)
+        told = {"status": "ready", "problems": [], "notices": ["consumer: some are set aside"]}
+        assert await readiness(server) == (200, told)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+
+
 async def readiness(server: HttpServer) -> tuple[int, object]:
     async with httpx.AsyncClient() as http:
         answer = await http.get(f"http://127.0.0.1:{server.port}/health/ready")

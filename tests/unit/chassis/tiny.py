@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.commands import IdempotencyKey
 from chassis.conditional import IfMatch, etag
 from chassis.http import create_app
+from chassis.incoming import BodyLimits
 from chassis.openapi import problems
 from chassis.problems import NOT_FOUND, STALE_REVISION, Problem
 from chassis.refusal import require_revision
 from contracts.types import Whole
 
+SMALL = BodyLimits(one=10_000, drained=160_000)
 Id = Annotated[int, Path(ge=1, le=1000)]
 
 
@@ -24,9 +26,9 @@ class Thing(BaseModel):
     counts: dict[str, Annotated[int, Whole()]] = Field(default_factory=dict)
 
 
-def tiny_app(failure: Exception | None = None, max_body: int = 10_000) -> FastAPI:
+def tiny_app(failure: Exception | None = None, limits: BodyLimits = SMALL) -> FastAPI:
     """`failure` is what `GET /broken` raises."""
-    app = create_app("Tiny", version="1", max_body=max_body)
+    app = create_app("Tiny", version="1", limits=limits)
     router = APIRouter(prefix="/v1/things")
 
     @router.get("/{id}", responses=problems(NOT_FOUND))

@@ -147,6 +147,18 @@ BREAKING = {
         change(prop("submission_id", SUBMITTED), pattern=f"^(?![x]){UUID[1:]}"),
         f"{SUBMITTED} submission_id: the pattern changed",
     ),
+    "pattern with another alternative in place of one": (
+        change(prop("group", RECORDED), pattern="^(npsn:[0-9]{8}|outside:x|npsn:P[0-9]{7}|outside)$"),
+        f"{RECORDED} group: the pattern changed",
+    ),
+    "pattern with an alternative that ends the group": (
+        change(prop("npsn", LISTED), pattern="^([0-9]{8}|P[0-9]{7}|a)(b)$"),
+        f"{LISTED} npsn: the pattern changed",
+    ),
+    "pattern with an alternative fewer": (
+        change(prop("npsn", LISTED), pattern="^([0-9]{8})$"),
+        f"{LISTED} npsn: the pattern changed",
+    ),
     "pattern changed beside null": (
         change(inner("session_id", RECORDED), pattern="^[0-9]+$"),
         f"{RECORDED} session_id: the pattern changed",
@@ -241,6 +253,7 @@ ADDITIVE = {
     ),
     "pattern lifted": drop(prop("group", RECORDED), "pattern", "maxLength"),
     "pattern with sets that grew": change(prop("person_id", RECORDED), pattern=UUID),
+    "pattern with one alternative more": change(prop("npsn", LISTED), pattern="^([0-9]{8}|P[0-9]{7}|K[0-9]{3}(a|b))$"),
     "maximum raised": change(prop("sets", VISIT), maxItems=2000),
     "minimum lowered": change(prop("revision", RECORDED), minimum=0),
     "no longer limited": drop(prop("sets", VISIT), "maxItems"),

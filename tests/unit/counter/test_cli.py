@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -164,6 +165,40 @@ def test_status_for_people_and_for_programs(run: Run, office: Office) -> None:
     assert now["campaign"] == CAMPAIGN and now["device_id"] in office.devices and now["oldest_unsent"]
     shown = run("status").stdout
     assert "MPP Merdeka" in shown and "tersimpan di sini / stored here" in shown
+
+
+@pytest.mark.usefixtures("ready")
+def test_what_the_office_took_back_needs_nobodys_attention(run: Run, home: Path, office: Office) -> None:
+    run("record", *WHO)
+    with Counter.open(home) as counter:
+        ((submission_id,),) = select(counter, "SELECT id FROM message")
+    for revision, reason, attention in ((1, "unknown_key", 1), (2, "voided", 0)):
+        office.decide(submission_id, "rejected", revision, reason)
+        now = json.loads(run("status", "--refresh", "--json").stdout)
+        assert (now["needs_attention"], now["decided"], len(now["attention"])) == (attention, 1 - attention, attention)
+        assert now["outcomes"] == {"rejected": 1}
+
+
+def test_a_home_is_closed_to_others_also_where_the_folder_was_there_before(
+    run: Run, home: Path, office: Office
+) -> None:
+    home.mkdir()
+    home.chmod(0o755)
+    run("init", "--enrollment", office.url, *SET_UP)
+    run("record", *WHO)
+
+    def modes() -> dict[str, int]:
+        return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, *home.iterdir())}
+
+    assert set(modes().values()) == {0o600, 0o700} and modes().pop(home.name) == 0o700
+    (home / "queue.db").chmod(0o644)
+    home.chmod(0o755)
+    run("status")
+    assert set(modes().values()) == {0o600, 0o700}, "one of an earlier version too"
+    (home / "notes.txt").touch(0o644)
+    home.chmod(0o755)
+    run("status")
+    assert modes()[home.name] == 0o755, "what is not the counter's alone is left as it is"
 
 
 @pytest.mark.usefixtures("ready")

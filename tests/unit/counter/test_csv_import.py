@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from contracts.types import Instant
 from counter import CounterError, Recording, columns
 from counter.csv_import import Row, open_csv
 from tests.unit.counter.support import HEADER, csv_line, nik, recording
@@ -112,8 +114,8 @@ def test_harmless_dress_of_a_nik_is_taken_off(write: Write, text: str) -> None:
         ("birth_date", "1899-12-30", "birth_date is before 1900"),
         ("birth_date", "2024-12-31", "birth_date is after recorded_at"),
         ("birth_date", "", "birth_date is empty"),
-        ("group", "20533457", "group must be npsn:<8 digits>"),
-        ("group", "npsn:123", "group must be npsn:<8 digits>"),
+        ("group", "20533457", "group must be npsn:<8 digits, or P and 7>"),
+        ("group", "npsn:123", "group must be npsn:<8 digits, or P and 7>"),
         ("recorded_at", "2024-09-20T08:01:00", "recorded_at has no offset"),
         ("recorded_at", "19/09/2024 08:00", "recorded_at must be date, time and offset"),
         ("recorded_at", "2024-09-31T08:00:00+07:00", "recorded_at is no time of the calendar"),
@@ -123,7 +125,30 @@ def test_harmless_dress_of_a_nik_is_taken_off(write: Write, text: str) -> None:
         ("married", "mungkin", "married must be true or false"),
         ("domicile_regency", "3573", "domicile_regency must be a regency's code"),
         ("kind", "k" * 65, "kind must be 1-64 characters"),
-        ("place", nik(2), "place must be 1-200 characters without 16 digits"),
+        ("place", nik(2), "place must be 1-200 characters on one line and no NIK"),
+        ("place", "3573 9931 0107 0001", "place must be 1-200 characters on one line and no NIK"),
+        ("place", "Aula\u2028SMAN", "place must be 1-200 characters on one line and no NIK; it holds a line separator"),
+        (
+            "nik",
+            nik(1) + "\u200b",
+            "nik must be 16 digits (0-9) and nothing else; it holds a zero width space (U+200B) at place 17",
+        ),
+        (
+            "nik",
+            "\uff13" + nik(1)[1:],
+            "nik must be 16 digits (0-9) and nothing else; it holds a digit that is none of 0-9 at place 1",
+        ),
+        (
+            "group",
+            "npsn:20533456\u200b",
+            "group must be npsn:<8 digits, or P and 7>, outside or outside:<label>",
+        ),
+        (
+            "birth_date",
+            "2007\u201101\u201131",
+            "birth_date must be written year-month-day, as 2001-12-30; it holds a non-breaking hyphen",
+        ),
+        ("group", "npsn:9999001", "group must be npsn:<8 digits, or P and 7>"),
         ("session_id", "sesi-1", "session_id must be a UUID"),
         ("submission_id", "7", "submission_id must be a UUID"),
         ("replayed_at", "2024-09-20T08:01:00", "replayed_at has no offset"),
@@ -141,6 +166,24 @@ def test_a_bad_value_is_refused_with_its_column_and_what_to_do(
     assert nik(1) not in said(row) and "2007-01-31" not in said(row)
     if len(text) > 4:
         assert text not in said(row), "what was written is not repeated"
+
+
+def test_the_sign_is_named_with_its_place(write: Write) -> None:
+    (row,) = rows(write(HEADER, csv_line(group="npsn:20533456\u200b")))
+    assert said(row).endswith("as npsn:20533456; it holds a zero width space (U+200B) at place 14")
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-09-19T12:00+07:00", "2024-09-19 12:00+0700", "2024-09-19t05:00z", "2024-09-19_12:00:00+07:00"]
+)
+def test_an_instant_is_taken_in_every_form_that_the_contract_takes(write: Write, text: str) -> None:
+    (row,) = rows(write(HEADER, csv_line(recorded_at=text)))
+    assert row.recording is not None and row.recording.recorded_at == TypeAdapter(Instant).validate_python(text)
+
+
+def test_a_school_whose_number_begins_with_p(write: Write) -> None:
+    (row,) = rows(write(HEADER, csv_line(group="npsn:P9999001")))
+    assert row.recording is not None and row.recording.group == "npsn:P9999001"
 
 
 def test_all_problems_of_a_row_are_told_at_once(write: Write) -> None:

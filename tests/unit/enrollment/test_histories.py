@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrollment.persons.revisions import KnownPerson, Step, change
+from contracts.decisions import SubmissionDecided
+from contracts.recordings import Recording
+from enrollment.persons.revisions import KnownPerson, LastDecision, Step, change
 from enrollment.persons.rules import (
     Decision,
     Person,
@@ -94,17 +96,58 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
     return history
 
 
-def happen(known: KnownPerson, what: str, subject: Any, now: datetime) -> Step:
-    of = known.person
-    match what:
-        case "arrive":
-            return change(known, of.recorded(subject), cause_of_arrival(known.state), now)
-        case "void":
-            return change(known, of.voided(subject), "voided", now)
-        case "restore":
-            return change(known, of.restored(subject), "restored", now)
-        case _:
-            return change(known, of.reattributed_to(subject), "reattributed", now)
+class History:
+    """A person's whole history beside what the service has of it: a part, that is carried on or read anew.
+
+    `whole` has every submission; `told` has what was published of each.
+    """
+
+    def __init__(self) -> None:
+        self.known = KnownPerson("malang-2024", PERSON)
+        self.whole = Person()
+        self.events: list[Recording] = []
+        self.told: dict[str, SubmissionDecided] = {}
+
+    def happen(self, what: str, subject: Any, now: datetime = EARLY) -> Step:
+        """Changes both: the whole by folding all of it, the part as the service does."""
+        known = self.known
+        if what in ("void", "restore"):
+            standing = {one: r for one, r in self.whole.submissions.items() if r.stands and one != subject}
+            following = counting(standing.values())
+            known = self.recall(known, subject, *([] if following is None else [following.submission_id]))
+        match what:
+            case "arrive":
+                cause = cause_of_arrival(known.state)
+                self.whole, part = self.whole.recorded(subject), known.person.recorded(subject)
+            case "void":
+                cause, self.whole, part = "voided", self.whole.voided(subject), known.person.voided(subject)
+            case "restore":
+                cause, self.whole, part = "restored", self.whole.restored(subject), known.person.restored(subject)
+            case _:
+                cause = "reattributed"
+                self.whole, part = self.whole.reattributed_to(subject), known.person.reattributed_to(subject)
+        step = change(known, part, cause, now)
+        self.known = step.known
+        self.events += [] if step.person_event is None else [step.person_event]
+        self.told |= {event.submission_id: event for event in step.decision_events}
+        return step
+
+    def recall(self, known: KnownPerson, *submission_ids: str) -> KnownPerson:
+        for one in submission_ids:
+            told = self.told[one]
+            last = LastDecision(Decision(told.outcome, told.reason), told.revision, told.known_at)
+            known = known.recalling(self.whole.submissions[one], last)
+        return known
+
+    def read_anew(self) -> KnownPerson:
+        """As the next batch finds the person, from what is kept."""
+        last, state_ = self.events[-1] if self.events else None, self.known.state
+        if last is None or state_ is None:
+            return KnownPerson("malang-2024", PERSON, Person(reattributed=self.whole.reattributed))
+        bare = KnownPerson(
+            "malang-2024", PERSON, Person(reattributed=self.whole.reattributed), state_, last.revision, last.known_at
+        )
+        return self.recall(bare, state_.submission_id)
 
 
 @pytest.mark.properties
@@ -113,34 +156,36 @@ def happen(known: KnownPerson, what: str, subject: Any, now: datetime) -> Step:
 def test_what_is_published_step_by_step_is_what_the_fold_says(
     history: list[tuple[str, Any]], minutes: list[int]
 ) -> None:
-    known, events, told = KnownPerson("malang-2024", PERSON), [], {}
+    """Of a part of the submissions, step by step, as of all of them at once, wherever a batch ends."""
+    of, last = History(), dict[str, SubmissionDecided]()
     for (what, subject), minute in zip(history, minutes, strict=False):
-        before, step = known, happen(known, what, subject, EARLY + timedelta(minutes=minute))  # a clock that jumps
-        known = step.known
-        assert (step.person_event is not None) == (known.state != before.state)  # nothing visible, nothing said
-        if step.person_event is not None:
-            events.append(step.person_event)
+        before, said = of.known, len(of.events)
+        step = of.happen(what, subject, EARLY + timedelta(minutes=minute))  # a clock that jumps
+        assert of.known.state == state(of.whole, before.state)  # of the part as of the whole
+        assert (len(of.events) > said) == (of.known.state != before.state)  # nothing visible, nothing said
         for event in step.decision_events:
-            last = told.get(event.submission_id)
-            assert event.revision == (last.revision + 1 if last else 1)
-            assert last is None or event.known_at > last.known_at
-            assert last is None or (event.outcome, event.reason) != (last.outcome, last.reason)
-            told[event.submission_id] = event
-    assert {one: Decision(e.outcome, e.reason) for one, e in told.items()} == decisions(known.person)
-    assert [e.revision for e in events] == list(range(1, len(events) + 1))
-    assert all(a.known_at < b.known_at for a, b in itertools.pairwise(events))
-    counts = by_hand(known.person)
-    assert sum(e.outcome == "counted" for e in told.values()) == (counts is not None)
-    assert (events[-1].counts if events else False) == (counts is not None)
+            earlier = last.get(event.submission_id)
+            assert event.revision == (earlier.revision + 1 if earlier else 1)
+            assert earlier is None or event.known_at > earlier.known_at
+            assert earlier is None or (event.outcome, event.reason) != (earlier.outcome, earlier.reason)
+            last[event.submission_id] = event
+        assert {one: Decision(e.outcome, e.reason) for one, e in of.told.items()} == decisions(of.whole)
+        assert of.known == of.read_anew()  # a batch may end anywhere
+        assert len(of.known.person.submissions) <= 1  # however many there were
+    assert [e.revision for e in of.events] == list(range(1, len(of.events) + 1))
+    assert all(a.known_at < b.known_at for a, b in itertools.pairwise(of.events))
+    counts = by_hand(of.whole)
+    assert sum(e.outcome == "counted" for e in of.told.values()) == (counts is not None)
+    assert (of.events[-1].counts if of.events else False) == (counts is not None)
     if counts is not None:
-        first, last = known.person.submissions[counts], events[-1]
-        assert told[counts].outcome == "counted"
-        assert (last.recorded_at, last.recorded_on, last.received_at) == (
+        first, event = of.whole.submissions[counts], of.events[-1]
+        assert of.told[counts].outcome == "counted"
+        assert (event.recorded_at, event.recorded_on, event.received_at) == (
             first.recorded_at,
             first.recorded_on,
             first.received_at,
         )
-        assert last.group == (known.person.reattributed or first.group or "outside")
+        assert event.group == (of.whole.reattributed or first.group or "outside")
 
 
 @given(arriving=recordings)
@@ -154,14 +199,10 @@ def test_at_most_one_counts_and_nothing_that_is_held_or_voided(arriving: list[Su
 
 
 def causes(*happening: tuple[str, Any]) -> list[tuple[str, str, bool]]:
-    known, said = KnownPerson("malang-2024", PERSON), []
+    of = History()
     for what, subject in happening:
-        step = happen(known, what, subject, EARLY)
-        known = step.known
-        if step.person_event is not None:
-            event = step.person_event
-            said.append((event.type.split(".")[1], event.cause, event.counts))
-    return said
+        of.happen(what, subject)
+    return [(event.type.split(".")[1], event.cause, event.counts) for event in of.events]
 
 
 ONE, TWO = recording(1, day=1), recording(2, day=2)
@@ -205,3 +246,50 @@ def test_recorded_again_after_all_was_voided_is_recorded() -> None:
 def test_a_reattribution_is_said_once() -> None:
     twice = [("reattribute", "outside:mutasi")] * 2
     assert causes(("arrive", ONE), *twice)[1:] == [("recording-reattributed", "reattributed", True)]
+
+
+# -- what is said of a person once nothing counts
+
+GONE = [("arrive", recording(1, day=3, group="npsn:20533456")), ("void", ONE.submission_id)]
+
+
+def last_said(*happening: tuple[str, Any]) -> tuple[int, str, bool, str, int]:
+    """Revision, cause, whether they count, group and day of October."""
+    of = History()
+    for what, subject in happening:
+        of.happen(what, subject)
+    event = of.events[-1]
+    return event.revision, event.cause, event.counts, event.group, event.recorded_on.day
+
+
+def test_it_is_the_day_and_the_group_of_the_last_that_counted() -> None:
+    assert last_said(*GONE) == (2, "voided", False, "npsn:20533456", 3)
+    earlier = ("arrive", recording(2, day=2, group="npsn:20533457"))
+    one, void_one = GONE
+    assert last_said(earlier, one, ("void", TWO.submission_id), void_one) == (3, "voided", False, "npsn:20533456", 3)
+
+
+def test_where_the_office_puts_them_is_said_though_nothing_counts() -> None:
+    assert last_said(*GONE, ("reattribute", "outside:mutasi")) == (3, "reattributed", False, "outside:mutasi", 3)
+
+
+def test_there_they_count_again() -> None:
+    moved = [*GONE, ("reattribute", "outside:mutasi")]
+    assert last_said(*moved, ("restore", ONE.submission_id)) == (4, "restored", True, "outside:mutasi", 3)
+    again = ("arrive", recording(2, day=5, group="npsn:20533457"))
+    assert last_said(*moved, again) == (4, "recorded", True, "outside:mutasi", 5)
+
+
+def test_what_cannot_count_says_nothing_new_of_them() -> None:
+    held = recording(2, day=1, group="npsn:20533457", held="under_age")
+    assert last_said(*GONE, ("arrive", held)) == last_said(*GONE)
+    assert last_said(*GONE, ("arrive", held), ("void", held.submission_id)) == last_said(*GONE)
+    assert last_said(*GONE, ("arrive", held), ("restore", ONE.submission_id))[2:] == (True, "npsn:20533456", 3)
+
+
+def test_of_whom_nothing_ever_counted_the_office_may_say_where_and_it_holds_once_one_does() -> None:
+    held = recording(2, day=1, held="under_age")
+    first = ("arrive", recording(1, day=3, group="npsn:20533456"))
+    assert last_said(("arrive", held), ("reattribute", "outside:mutasi"), first) == (
+        1, "recorded", True, "outside:mutasi", 3,
+    )  # fmt: skip

@@ -91,6 +91,30 @@ def test_once_none_counts_the_last_that_did_is_told() -> None:
     assert last == State(False, "npsn:20533457", two.submission_id)
 
 
+def test_once_none_counts_a_person_is_said_to_be_where_the_office_put_them() -> None:
+    one = recording(1, group="npsn:20533456")
+    counted, gone = state(person(one), None), person(one).voided(one.submission_id)
+    assert state(gone, counted) == State(False, "npsn:20533456", one.submission_id)
+    assert state(gone.reattributed_to("outside:mutasi"), counted) == State(False, "outside:mutasi", one.submission_id)
+    moved = person(one).reattributed_to("outside:mutasi")
+    assert state(moved.voided(one.submission_id), state(moved, None)) == State(
+        False, "outside:mutasi", one.submission_id
+    )
+
+
+def test_once_none_counts_a_held_one_changes_nothing_that_is_said() -> None:
+    one = recording(1, group="npsn:20533456")
+    last = state(person(one).voided(one.submission_id), state(person(one), None))
+    held = recording(2, day=0, group="npsn:20533457", held="under_age")
+    assert state(person(one).voided(one.submission_id).recorded(held), last) == last
+
+
+def test_a_part_has_only_what_it_is_to_have() -> None:
+    of = person(recording(1), recording(2), reattributed="outside")
+    assert of.only(recording(2).submission_id) == person(recording(2), reattributed="outside")
+    assert of.only() == person(reattributed="outside")
+
+
 def test_a_person_id_comes_from_the_first_submission_in_its_campaign() -> None:
     of = {person_id_of(campaign, one) for campaign in ("malang-2024", "batu-2024") for one in ("a", "b")}
     assert len(of) == 4

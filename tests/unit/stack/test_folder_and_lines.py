@@ -118,6 +118,18 @@ def test_the_line_of_a_log_that_says_most(said: str, telling: str) -> None:
     assert telling_line(said) == telling
 
 
+def test_a_service_says_itself_why_it_has_ended() -> None:
+    """Its clients complain of their own while it stops."""
+    output = """
+    enrollment: flood of bad records: 20 in a row
+    {"level": "error", "event": "GroupCoordinatorNotAvailableError"}
+    LeaveGroup request succeeded
+    """
+    assert telling_line(output, "enrollment") == "enrollment: flood of bad records: 20 in a row"
+    assert telling_line(output, "enrollment-migrate") == "enrollment: flood of bad records: 20 in a row"
+    assert telling_line(output, "reporting").endswith('"GroupCoordinatorNotAvailableError"}')
+
+
 def test_a_program_that_fails_is_told_with_its_own_words(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     with pytest.raises(

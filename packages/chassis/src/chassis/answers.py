@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Router
 
 from chassis.conditional import etag
+from chassis.db import Busy
 from chassis.logging import mask
 from chassis.problems import (
+    BUSY,
     CONFLICT,
     EXISTS,
     INTERNAL,
@@ -27,6 +29,7 @@ from chassis.problems import (
     of_status,
 )
 from chassis.refusal import Refused, Stale, Unknown
+from contracts.faults import in_words
 from exactly_once.errors import is_away
 
 log = structlog.get_logger(__name__)
@@ -79,13 +82,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def allowed(request: Request) -> list[str]:
-    """The methods of all routes with this path; the framework names those of the first only."""
+    """The methods of all routes with this path; the framework names those of the first only. HEAD is where GET is."""
     router: Router = request.app.router
-    return [
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in router.routes)
-    ]
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(scope)[0] is Match.FULL for route in router.routes)
+
+    return [method for method in _METHODS if has(method)]
 
 
 async def on_invalid(_request: Request, error: Exception) -> Response:
@@ -99,7 +103,7 @@ async def on_invalid(_request: Request, error: Exception) -> Response:
 def describe(error: dict[str, Any]) -> dict[str, str]:
     """One entry of `errors[]`: where, and what is expected there. What was sent stays out of it."""
     where, *rest = error["loc"] or ("body",)
-    detail = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    detail = in_words(error)
     sent = error.get("input")
     if error["type"] in {"union_tag_invalid", "value_error"} or (isinstance(sent, str) and sent and sent in detail):
         detail = "This value is not allowed." if _repeats(sent, detail) or "tag" in error["type"] else detail
@@ -121,7 +125,12 @@ def pointer(path: list[Any]) -> str:
 
 
 def unexpected(error: Exception, method: str, route: str) -> Response:
-    """The last resort: 503 when the database is away, else 500 with an id under which the log tells more."""
+    """The last resort: 429 when there is too much to do, 503 when the database is away, else 500.
+
+    That has an id under which the log tells more.
+    """
+    if isinstance(error, Busy):
+        return respond(Problem(BUSY, str(error), headers={"Retry-After": "2"}))
     if is_away(error):
         log.warning("database is away", method=method, route=route, error=type(error).__name__)
         return respond(Problem(UNAVAILABLE, "Try again in a moment.", headers={"Retry-After": "2"}))

@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from chassis.problems import INVALID, MALFORMED, Problem
 
-_REVISION: Final = re.compile(r'^"([0-9]{1,18})"$')
-_IF_MATCH: Final = r'^"[0-9]{1,18}"$'
+# What compresses an answer on its way changes its tag: nginx makes it weak, Apache writes `-gzip` into it.
+_IF_MATCH: Final = r'^(W/)?"[0-9]{1,18}(-gzip|-br|-deflate|-zstd)?"$'
+_REVISION: Final = re.compile(_IF_MATCH.replace("[0-9]{1,18}", "([0-9]{1,18})"))
+_CHANGED: Final = re.compile(r'(-gzip|-br|-deflate|-zstd)"$')
 
 
 def etag(revision: int | str) -> str:
@@ -33,7 +35,7 @@ def if_match(
     match = _REVISION.match(if_match.strip())
     if match is None:
         raise Problem(MALFORMED, 'If-Match must be one revision in quotes, as "7".')
-    return int(match[1])
+    return int(match[2])
 
 
 def only_new(
@@ -65,5 +67,5 @@ def not_modified(if_none_match: str | None, tag: str) -> Response | None:
     """The 304 to send when the client has this entity tag already, else None."""
     if if_none_match is None:
         return None
-    tags = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    tags = {_CHANGED.sub('"', each.strip().removeprefix("W/")) for each in if_none_match.split(",")}
     return Response(status_code=304, headers={"ETag": tag}) if tags & {"*", tag.removeprefix("W/")} else None

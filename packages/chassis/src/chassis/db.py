@@ -29,6 +29,10 @@ _REFUSED: Final = {
 }
 
 
+class Busy(TimeoutError):
+    """There is too much to do at the moment, and nothing is wrong: whoever asks comes again."""
+
+
 def address(url: str) -> str:
     """Where the database is, without user and password."""
     parts = urlsplit(url)
@@ -36,7 +40,12 @@ def address(url: str) -> str:
 
 
 class Pool(asyncpg.Pool):
-    """asyncpg's pool; `await pool` or `async with pool` first waits for PostgreSQL, or raises Misconfigured."""
+    """asyncpg's pool; `await pool` or `async with pool` first waits for PostgreSQL, or raises Misconfigured.
+
+    `answers`: whether the database does, as its probe has seen last.
+    """
+
+    answers = True
 
     def __init__(self, url: str, *, wait: float, acquire_timeout: float, **options: Any) -> None:
         super().__init__(url, **options)
@@ -62,8 +71,19 @@ class Pool(asyncpg.Pool):
             log.warning("the connections to the database are cut off", error=type(error).__name__)
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
-        """A connection; TimeoutError when none is free within `timeout` seconds (default: the pool's)."""
+        """A connection; TimeoutError when there is none within `timeout` seconds (default: the pool's).
+
+        Busy, when all are in use and the database is well.
+        """
         return super().acquire(timeout=self._acquire_timeout if timeout is None else timeout)
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109
+        try:
+            return await super()._acquire(timeout)  # type: ignore[misc]
+        except TimeoutError:
+            if self.answers and self.get_size() >= self.get_max_size() and not self.get_idle_size():
+                raise Busy("Every connection to the database is in use. Try again in a moment.") from None
+            raise
 
 
 def create_pool(

@@ -12,7 +12,10 @@ from exactly_once import DeadLetters, Pool
 
 
 class DeadLetterReturn(BaseModel):
-    """A record that could not be taken, without the record."""
+    """A record that could not be taken, without the record.
+
+    `campaign`, `device_id` and `submission_id` are what it says of itself; nobody has checked it.
+    """
 
     id: int
     topic: str
@@ -25,6 +28,9 @@ class DeadLetterReturn(BaseModel):
     status: str
     closed_at: datetime | None = None
     closed_why: str | None = None
+    campaign: str | None = None
+    device_id: str | None = None
+    submission_id: str | None = None
 
 
 class DeadLettersReturn(BaseModel):

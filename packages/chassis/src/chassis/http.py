@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from chassis import answers, metrics
 from chassis.access import Access, caller_of
 from chassis.health import Component, Health, Readiness
+from chassis.incoming import BodyLimits, Incoming
 from chassis.middleware import Middleware
 from chassis.openapi import truthful
+from chassis.parameters import refuse_unknown_parameters
 from chassis.problems import Problem
 from chassis.refusal import Refused, Stale, Taken, Unknown
-
-MAX_BODY: Final = 1_048_576
 
 
 class Liveness(BaseModel):
@@ -35,7 +35,7 @@ def create_app(
     version: str,
     components: Sequence[Component] = (),
     registry: CollectorRegistry | None = None,
-    max_body: int = MAX_BODY,
+    limits: BodyLimits | None = None,
     access: Access | None = None,
     **fastapi: Any,
 ) -> FastAPI:
@@ -43,17 +43,18 @@ def create_app(
 
     `components` are asked by `/health/ready`; `supervise` replaces them by all that it runs. `app.state.stopping`
     (an asyncio.Event) is set when the process stops; long-lived answers are ended then, without their doing.
-    `registry` has the service's own metrics. `max_body` is in bytes. `access` says who may use which route; without it
-    everybody on this machine may use all of them.
+    `registry` has the service's own metrics. `limits` are those of the bodies that come in. `access` says who may use
+    which route; without it everybody on this machine may use all of them.
     """
     app = FastAPI(
-        title=title, version=version, docs_url=None, redoc_url=None, redirect_slashes=False,
-        dependencies=[Depends(caller_of)], **fastapi,
+        title=title, version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        dependencies=[Depends(caller_of), Depends(refuse_unknown_parameters)], **fastapi,
     )  # fmt: skip
     app.state.access = access = access or Access()
     app.state.health, app.state.stopping = Health(components), asyncio.Event()
     seconds, own = metrics.http_seconds()
-    app.add_middleware(Middleware, max_body=max_body, stopping=app.state.stopping, seconds=seconds)
+    incoming = app.state.incoming = Incoming(limits or BodyLimits())
+    app.add_middleware(Middleware, incoming=incoming, stopping=app.state.stopping, seconds=seconds)
     app.add_exception_handler(Problem, answers.on_problem)
     for refusal in (Refused, Unknown, Taken, Stale):
         app.add_exception_handler(refusal, answers.on_refusal)
@@ -68,6 +69,11 @@ def create_app(
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document() -> JSONResponse:
+        return JSONResponse(openapi())
+
     return app
 
 

@@ -1,61 +1,51 @@
-"""ASGI middleware around every service: reads bodies within a limit, refuses unreadable ones, survives any error."""
+"""ASGI middleware around every service: bodies within limits, HEAD as GET, every answer timed, any error survived."""
 
 import asyncio
-import json
-import re
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
-import structlog
 from prometheus_client import Histogram
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import answers
-from chassis.problems import INVALID, MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem
+from chassis.incoming import Incoming
+from chassis.problems import MALFORMED, Problem
 
-log = structlog.get_logger(__name__)
-
-_JSON: Final = re.compile(r"^application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
-FORM: Final = "application/x-www-form-urlencoded"
-_ESCAPES: Final = re.compile(rb"\\u(0000|[dD][89abAB])")  # NUL and surrogates: PostgreSQL stores neither
-_DRAIN: Final = 16  # how many times the limit is read and thrown away, so that the client hears the answer
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 class Middleware:
     """The outermost layer. When `stopping` is set streams end: they are cancelled as if the client had gone."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, stopping: asyncio.Event, seconds: Histogram) -> None:
-        self.app, self.max_body, self.stopping, self.seconds = app, max_body, stopping, seconds
+    def __init__(self, app: ASGIApp, *, incoming: Incoming, stopping: asyncio.Event, seconds: Histogram) -> None:
+        self.app, self.incoming, self.stopping, self.seconds = app, incoming, stopping, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status, complete = time.perf_counter(), 0, False
-
-        async def sending(message: Message) -> None:
-            nonlocal status, complete
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
-            await send(message)
-
-        try:
-            refuse_unreadable_address(scope)
-            body = await read_body(scope, receive, self.max_body)
-            await self.app(scope, self._replay(body, receive), sending)
-            if status and not complete and self.stopping.is_set():
-                await send({"type": "http.response.body"})  # the stream was cut off: end it in good order
-        except Problem as problem:
-            await answers.respond(problem)(scope, receive, sending)
-        except Exception as error:
-            if status:
-                raise  # half an answer cannot be mended: the server closes the connection
-            await answers.unexpected(error, scope["method"], route_of(scope))(scope, receive, sending)
-        finally:
-            self.seconds.labels(scope["method"], route_of(scope), status).observe(time.perf_counter() - began)
+        method, began = scope["method"], time.perf_counter()
+        scope = {**scope, "method": "GET"} if method == "HEAD" else scope
+        with self.incoming.body(scope, receive) as body:
+            sender = _Sender(send, without_body=method == "HEAD")
+            try:
+                refuse_unreadable_address(scope)
+                content = await body.read()
+                await self.app(scope, self._replay(content, receive), sender)
+                if sender.status and not sender.complete and self.stopping.is_set():
+                    await sender({"type": "http.response.body"})  # the stream was cut off: end it in good order
+            except Problem as problem:
+                if not body.complete:
+                    problem.headers["Connection"] = "close"  # what is left of the body is no next request
+                await answers.respond(problem)(scope, receive, sender)
+            except Exception as error:
+                if sender.status:
+                    raise  # half an answer cannot be mended: the server closes the connection
+                await answers.unexpected(error, label(method), route_of(scope))(scope, receive, sender)
+            finally:
+                took = time.perf_counter() - began
+                self.seconds.labels(label(method), route_of(scope), sender.status).observe(took)
 
     def _replay(self, body: bytes, receive: Receive) -> Receive:
         """Gives the app the body once, then waits for what ends the request."""
@@ -78,6 +68,30 @@ class Middleware:
         return replay
 
 
+class _Sender:
+    """Sends the answer on and remembers how far it is; of one to HEAD all but the body."""
+
+    def __init__(self, send: Send, *, without_body: bool) -> None:
+        self._send, self._without_body = send, without_body
+        self.status, self.complete = 0, False
+
+    async def __call__(self, message: Message) -> None:
+        if self._without_body and self.complete:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        self.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
+        if self._without_body and message["type"] == "http.response.start":
+            self.complete = True
+            await self._send({"type": "http.response.body"})
+
+
+def label(method: str) -> str:
+    """The method for metrics and logs: whoever asks may write there what they like."""
+    return method if method in METHODS else "other"
+
+
 def route_of(scope: Scope) -> str:
     """The template of the route, never the path itself: it may hold ids."""
     return getattr(scope.get("route"), "path", "") or "none"
@@ -92,68 +106,3 @@ def refuse_unreadable_address(scope: Scope) -> None:
         raise Problem(MALFORMED, "The address is not valid UTF-8.") from None
     if "\x00" in text:
         raise Problem(MALFORMED, "The address holds a NUL character.")
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises a Problem when it is too large, not JSON by its type, not UTF-8, or has NUL in it."""
-    headers = Headers(scope=scope)
-    declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit * _DRAIN:
-        raise Problem(TOO_LARGE, limit=limit)
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more and size <= limit * _DRAIN:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem(MALFORMED, "The body is not complete.")
-        chunk: bytes = message.get("body", b"")
-        more, size = message.get("more_body", False), size + len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-    if size > limit:
-        raise Problem(TOO_LARGE, limit=limit)
-    body = b"".join(chunks)
-    if body and scope["method"] in {"POST", "PUT", "PATCH"} and not is_form(scope["path"], headers):
-        if not _JSON.match(headers.get("content-type", "")):
-            raise Problem(UNSUPPORTED_MEDIA_TYPE, headers={"Accept": "application/json"})
-        refuse_unreadable_json(body)
-    return body
-
-
-def is_form(path: str, headers: Headers) -> bool:
-    """Whether a page sends it: never to the API, whose bodies are JSON."""
-    return not path.startswith("/v1/") and headers.get("content-type", "").startswith(FORM)
-
-
-def refuse_unreadable_json(body: bytes) -> None:
-    """Raises a Problem for bytes that are not UTF-8, and for JSON with characters that no database stores."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        raise Problem(MALFORMED, "The body is not valid UTF-8.") from None
-    if b"\x00" in body:
-        raise Problem(MALFORMED, "The body holds a NUL character.")
-    if _ESCAPES.search(body):
-        try:
-            pointers = list(unstorable(json.loads(body), []))
-        except (ValueError, RecursionError):
-            return  # not JSON at all: the app says so
-        if pointers:
-            errors = [
-                {"detail": "NUL and lone surrogates are not allowed.", "pointer": pointer} for pointer in pointers[:50]
-            ]
-            raise Problem(INVALID, errors=errors)
-
-
-def unstorable(value: Any, path: list[Any]) -> Any:
-    """Pointers to the texts (and the objects with names) that have a NUL or a lone surrogate in them."""
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            yield answers.pointer(path)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unstorable(item, [*path, index])
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from unstorable(name, path)
-            yield from unstorable(item, [*path, name.replace("\x00", "")])

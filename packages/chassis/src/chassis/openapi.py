@@ -6,10 +6,12 @@ from chassis.access import PUBLIC, Access, Roles
 from chassis.answers import MEDIA_TYPE
 from chassis.problems import (
     ALL,
+    BUSY,
     FORBIDDEN,
     INVALID,
     MALFORMED,
     TOO_LARGE,
+    TOO_SLOW,
     UNAUTHORIZED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -60,7 +62,7 @@ def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 def _response(*kinds: Kind) -> dict[str, Any]:
     response: dict[str, Any] = {"description": " · ".join(kind.title for kind in kinds), "content": _REF}
-    if UNAVAILABLE in kinds:
+    if UNAVAILABLE in kinds or BUSY in kinds:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return response
 
@@ -88,9 +90,7 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    kinds = [MALFORMED, UNAVAILABLE]
-    if operation.get("parameters") or "requestBody" in operation or method in _WITH_BODY:
-        kinds.append(INVALID)
+    kinds = [MALFORMED, TOO_SLOW, INVALID, BUSY, UNAVAILABLE]
     if method in _WITH_BODY:
         kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
     for kind in kinds:

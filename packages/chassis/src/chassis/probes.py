@@ -6,8 +6,13 @@ from typing import Final
 import asyncpg
 import structlog
 
+from chassis.db import Pool
+
 EVERY: Final = 1.0
 ANSWER_WITHIN: Final = 2.0
+# A connection that is half open is noticed within 2 s.
+ASK_DATABASE_EVERY: Final = 0.5
+DATABASE_ANSWERS_WITHIN: Final = 1.5
 log = structlog.get_logger(__name__)
 
 
@@ -45,25 +50,48 @@ class KafkaProbe:
 
 
 class DatabaseProbe:
-    """Component: asks the database every second whether it is there, for `/health/ready`."""
+    """Component: asks the database again and again whether it is there, for `/health/ready`.
+
+    On a connection of its own: where all others are in use, the service is busy, not away.
+    """
 
     name = "database"
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
+        """Tells the pool as well."""
         self._pool = pool
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._problem: str | None = None
+        self.asked = False  # whether it has at all
 
     async def run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(ANSWER_WITHIN):
-                    await self._pool.fetchval("SELECT 1")
-                self._problem = None
-            except Exception as error:
-                if self._problem is None:
-                    log.warning("database is away", error=type(error).__name__)
-                self._problem = "the database does not answer"
-            await asyncio.sleep(EVERY)
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(DATABASE_ANSWERS_WITHIN):
+                        await self._ask()
+                    self._problem = None
+                except Exception as error:
+                    self._hang_up()
+                    if self._problem is None:
+                        log.warning("database is away", error=type(error).__name__)
+                    self._problem = "the database does not answer"
+                self._pool.answers, self.asked = self._problem is None, True
+                await asyncio.sleep(ASK_DATABASE_EVERY)
+        finally:
+            self._hang_up()
 
     def problems(self) -> list[str]:
         return [self._problem] if self._problem else []
+
+    async def _ask(self) -> None:
+        if self._connection is None:
+            self._connection = await asyncpg.connect(self._pool.url, server_settings={"application_name": "probe"})
+        await self._connection.fetchval("SELECT 1")
+
+    def _hang_up(self) -> None:
+        """At once: a connection that is half open would not be closed in good order."""
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None

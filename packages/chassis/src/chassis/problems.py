@@ -23,6 +23,7 @@ UNAUTHORIZED: Final = Kind("unauthorized", "A token of the issuer is needed", 40
 FORBIDDEN: Final = Kind("forbidden", "Your roles do not allow this", 403)
 NOT_FOUND: Final = Kind("not-found", "There is nothing here", 404)
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", "This cannot be done here", 405)
+TOO_SLOW: Final = Kind("request-timeout", "The request did not arrive in time", 408)
 CONFLICT: Final = Kind("conflict", "It exists already, with other content", 409)
 REFUSED: Final = Kind("refused", "A rule does not allow this", 409)
 STALE_REVISION: Final = Kind("stale-revision", "It has changed since you read it", 412)
@@ -31,12 +32,13 @@ TOO_LARGE: Final = Kind("content-too-large", "The body is too large", 413)
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", "The body must be JSON", 415)
 INVALID: Final = Kind("invalid-request", "Some values are not allowed", 422)
 KEY_REUSED: Final = Kind("idempotency-key-reused", "This Idempotency-Key was used for another request", 422)
+BUSY: Final = Kind("busy", "Too much is asked at the moment", 429)
 INTERNAL: Final = Kind("internal-error", "Something went wrong here", 500)
 UNAVAILABLE: Final = Kind("unavailable", "The database does not answer at the moment", 503)
 
 ALL: Final = (
-    MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, CONFLICT, REFUSED, STALE_REVISION, EXISTS,
-    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, INTERNAL, UNAVAILABLE,
+    MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_SLOW, CONFLICT, REFUSED, STALE_REVISION,
+    EXISTS, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, BUSY, INTERNAL, UNAVAILABLE,
 )  # fmt: skip
 
 

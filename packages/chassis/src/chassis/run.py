@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis.access import Access
+from chassis.connections import ConnectionLimits, protocol
 from chassis.db import Pool
 from chassis.health import Component, Health
 from chassis.logging import mask
@@ -24,7 +25,7 @@ from chassis.migrate import Source
 from chassis.probes import DatabaseProbe
 from chassis.settings import ProcessSettings
 from exactly_once import OwnTopics, Subscription
-from exactly_once.errors import FAILED, Misconfigured, Stop
+from exactly_once.errors import FAILED, VERDICT, Misconfigured, Stop
 
 log = structlog.get_logger(__name__)
 
@@ -83,12 +84,15 @@ class HttpServer:
 
     name = "http"
 
-    def __init__(self, app: FastAPI, host: str, port: int, *, drain: float = 5.0) -> None:
-        """`drain` is how many seconds requests under way get when the process stops."""
+    def __init__(
+        self, app: FastAPI, host: str, port: int, *, drain: float = 5.0, limits: ConnectionLimits | None = None
+    ) -> None:
+        """`drain` is how many seconds requests under way get when the process stops; `limits`: of connections."""
         self.app, self.host, self.port = app, host, port
         self._server = _Server(
             uvicorn.Config(
-                app, lifespan="off", log_config=None, access_log=False, server_header=False,
+                app, http=protocol(limits or ConnectionLimits()), lifespan="off",
+                log_config=None, access_log=False, server_header=False,
                 timeout_graceful_shutdown=max(1, int(drain)),
             )
         )  # fmt: skip
@@ -131,11 +135,14 @@ async def supervise(
     components: Sequence[Component],
     *,
     service: str,
+    serves: bool = False,
     grace: float = 10.0,
     die: Callable[[int], object] = os._exit,
 ) -> int:
     """Runs the components until SIGTERM or SIGINT (0), a Stop (its code) or a failure (1); returns the exit code.
 
+    A process that `serves` the API outlives a Verdict: its component alone ends, health and a line say why, and the
+    exit code is the Verdict's whenever it is stopped.
     `grace`: seconds for the orderly stop; after it, or at a second signal, the process ends at once by `die`.
     While the others stop, the HTTP server still answers, with readiness 503 and the reason.
     """
@@ -156,11 +163,17 @@ async def supervise(
     tasks = {asyncio.create_task(c.run(), name=c.name): c for c in components}
     signal_task = asyncio.create_task(signalled.wait(), name="signal")
     try:
-        await asyncio.wait([*tasks, signal_task], return_when=asyncio.FIRST_COMPLETED)
-        code, line = _why(tasks, service)
-        health.verdict = line or "stopping"
-        if line:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
+        running, ended_with = dict(tasks), 0
+        while True:
+            await asyncio.wait([*running, signal_task], return_when=asyncio.FIRST_COMPLETED)
+            code, line = _why(running, service)
+            if line:
+                print(line, file=sys.stderr, flush=True)  # noqa: T201
+            if not serves or code != VERDICT or signalled.is_set():
+                break
+            health.verdict, ended_with = line, code
+            running = {task: component for task, component in running.items() if not task.done()}
+        code, health.ending = max(code, ended_with), line or "stopping"
         signalled.set()  # from here on a signal is the second
         if late := await _stop(tasks, grace):
             log.error("did not stop in time", components=late, seconds=grace)

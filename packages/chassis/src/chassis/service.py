@@ -15,6 +15,7 @@ from chassis.access.issuer import Issuer
 from chassis.access.login import Login
 from chassis.access.sessions import Sessions
 from chassis.access.tokens import Tokens
+from chassis.connections import ConnectionLimits
 from chassis.db import Pool, create_pool
 from chassis.health import Component
 from chassis.http import create_app
@@ -74,12 +75,14 @@ class Service:
         routers: Sequence[APIRouter],
         access: Table,
         components: Sequence[Component] = (),
+        workers: Sequence[Component] = (),
         pages: Callable[[FastAPI], None] | None = None,
     ) -> App:
-        """The service, ready to run. `components` are beside the HTTP server, in every process with the API.
+        """The service, ready to run.
 
-        `access` says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a
-        route has no line, or a line no route.
+        `components` are beside the HTTP server, in every process with the API; `workers` beside the consumer. `access`
+        says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a route has
+        no line, or a line no route.
         """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
@@ -105,11 +108,13 @@ class Service:
             settings, self.batches, group=self.name, subscriptions=subscriptions, metrics=metrics, own=self.own
         )
         relays = [Relay(settings, settings.dsn, source=self.name, own=each, metrics=metrics) for each in own]
+        limits = ConnectionLimits(settings.http_connections)
+        server = HttpServer(http, settings.http_host, settings.http_port, limits=limits)
         return App(
             settings,
             components={
-                "api": [*own, *issuer, *components, HttpServer(http, settings.http_host, settings.http_port)],
-                "worker": [kafka, *own, *issuer, consumer],
+                "api": [*own, *issuer, *components, server],
+                "worker": [kafka, *own, *issuer, consumer, *workers],
                 "relay": [kafka, *own, *issuer, *relays],
             },
             migrations=self.migrations,

@@ -60,6 +60,9 @@ class ProcessSettings(MigrationSettings):
     )
     http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    http_connections: int = Field(
+        default=1000, ge=10, description="Clients connected at once, at most; who watches a page is one."
+    )
     stop_seconds: float = Field(default=10, gt=0, description="How long an orderly stop may take.")
 
     @property

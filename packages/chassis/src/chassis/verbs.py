@@ -18,13 +18,14 @@ from chassis.logging import mask
 from chassis.run import App
 from chassis.settings import ProvisionSettings, load
 from contracts.topics import CATALOGUE
-from exactly_once import DeadLetters, flood, position
+from exactly_once import DeadLetters, flood, own_topics, position
 from exactly_once.dead_letters import DeadLetter
 from exactly_once.errors import Absent, Misconfigured
 from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.provision import provision
 from exactly_once.records import Connection
+from exactly_once.set_aside import forget_overflow
 
 Why = Annotated[str, typer.Option("--reason", help="Why, for those who come after.", show_default=False)]
 # Through a pipe nothing is cut off at some column: a program reads it.
@@ -32,11 +33,12 @@ console: Final = Console(width=None if sys.stdout.isatty() else 1000)
 
 
 def add(cli: typer.Typer, build: Callable[[Any], App], settings_class: type[Any]) -> None:
-    """Adds `position`, `audit`, `dead-letters` and `provision` to a service's command line."""
+    """Adds `position`, `audit`, `dead-letters`, `own-topics` and `provision` to a service's command line."""
     service = _Service(build, settings_class)
     cli.add_typer(_positions(service), name="position", help="How far each partition is; going on after a verdict.")
     cli.command("audit")(_audit(service))
     cli.add_typer(_dead_letters(service), name="dead-letters", help="Bad records: list, show, replay, discard.")
+    cli.add_typer(_own_topics(service), name="own-topics", help="Records that the service does not know to be its own.")
 
     @cli.command("provision")
     def provision_topics() -> None:
@@ -168,12 +170,12 @@ def _dead_letters(service: _Service) -> typer.Typer:
             for letter in letters:
                 print(json.dumps(asdict(letter), default=str))  # noqa: T201
             return
-        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "since")
+        table = Table("id", "topic", "partition", "offset", "reason", "what is wrong", "device", "submission", "since")
         for letter in letters:
             numbers = (str(letter.partition), str(letter.offset))
-            table.add_row(
-                str(letter.id), letter.topic, *numbers, letter.reason, letter.detail, f"{letter.dead_at:%F %T}"
-            )
+            sender = (letter.device_id or "", letter.submission_id or "")
+            why = (letter.reason, letter.detail)
+            table.add_row(str(letter.id), letter.topic, *numbers, *why, *sender, f"{letter.dead_at:%F %T}")
         console.print(table if letters else f"No dead letter is {status}.")
 
     @verbs.command()
@@ -246,13 +248,71 @@ def _dead_letters(service: _Service) -> typer.Typer:
 
         async def work() -> None:
             async with service.connection() as tx, tx.transaction():
-                if await flood.verdict(tx) is None:
-                    raise Absent("no flood has stopped this service: there is nothing to let pass")
+                await flood.require(tx, (topic, partition))
                 before = await service.offset(tx, (topic, partition), until, "--until")
                 await flood.let_pass(tx, topic, partition, before, why)
             console.print(f"{topic}/{partition}: bad records before {before} are set aside without stopping.")
 
         asyncio.run(work())
+
+    @verbs.command("forget-overflow")
+    def forget(topic: str, why: Why) -> None:
+        """Say that the bad records of a topic which were not kept are junk: nobody is told of them any longer."""
+
+        async def work() -> None:
+            async with service.connection() as tx, tx.transaction():
+                records = await forget_overflow(tx, topic, why)
+            console.print(f"{topic}: {records} records are not told of any longer; they stay on the topic.")
+
+        asyncio.run(work())
+
+    return verbs
+
+
+def _own_topics(service: _Service) -> typer.Typer:
+    verbs = typer.Typer(no_args_is_help=True)
+
+    @verbs.command("list")
+    def list_unknown(as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False) -> None:
+        """List the records on its own topics that it does not know, those that were set aside too."""
+
+        async def work() -> list[Any]:
+            async with service.connection() as tx:
+                return await tx.fetch('SELECT * FROM exactly_once.unknown_record ORDER BY topic, partition, "offset"')
+
+        rows = asyncio.run(work())
+        if as_json:
+            for row in rows:
+                print(json.dumps(dict(row), default=str))  # noqa: T201
+            return
+        table = Table("topic", "partition", "offset", "written", "by", "set aside", "why")
+        for row in rows:
+            by, aside = "a stranger" if row["by_stranger"] else "a relay", row["set_aside_at"]
+            place = (row["topic"], str(row["partition"]), str(row["offset"]), f"{row['logged_at']:%F %T}")
+            table.add_row(*place, by, f"{aside:%F %T}" if aside else "no", row["reason"] or "")
+        console.print(table if rows else "Every record that was looked up is known.")
+
+    @verbs.command("set-aside")
+    def set_aside(
+        why: Why,
+        topic: Annotated[str | None, typer.Argument(help="Of the record; without any, --all.")] = None,
+        partition: Annotated[int | None, typer.Argument()] = None,
+        offset: Annotated[int | None, typer.Argument()] = None,
+        everything: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    ) -> None:
+        """Go on although the database does not know what a record tells: it stays unknown, and is not told of again."""
+
+        async def work() -> list[tuple[str, int, int]]:
+            if everything == (topic is not None) or (topic is not None and (partition is None or offset is None)):
+                raise Misconfigured("name a topic, a partition and an offset, or --all: see own-topics list")
+            async with service.connection() as tx:
+                return await own_topics.set_aside(tx, why, topic, partition, offset)
+
+        places = asyncio.run(work())
+        if not places:
+            raise Absent("no such record waits: see own-topics list")
+        for name, number, at in places:
+            console.print(f"{name}/{number} at {at}: set aside")
 
     return verbs
 

@@ -147,8 +147,35 @@ def _fixed(at: str, keyword: str, was: str | None, now: str | None) -> Found:
 
 
 def _pattern(at: str, keyword: str, was: str | None, now: str | None) -> Found:
-    if was is None or now is None or not _classes_grew(was, now):
+    if was is None or now is None or not (_classes_grew(was, now) or _alternative_added(was, now)):
         yield from _fixed(at, keyword, was, now)
+
+
+def _alternative_added(was: str, now: str) -> bool:
+    """Whether `^(A)$` or `^A$` became `^(A|B)$`: whatever matched still does.
+
+    The answer is no for a pattern with escaped parentheses, and for one that looks ahead or behind.
+    """
+    if any(sign in was + now for sign in ("(?", "\\(", "\\)", "[(", "[)")):
+        return False
+    before = was.removeprefix("^").removesuffix("$")
+    if before[:1] + before[-1:] == "()" and _balanced(before[1:-1]):
+        before = before[1:-1]
+    elif "|" in before:
+        return False
+    head, tail = f"^({before}|", ")$"
+    added = now[len(head) : -len(tail)]
+    whole = was.startswith("^") and was.endswith("$") and now == f"{head}{added}{tail}"
+    return whole and _balanced(before) and _balanced(added)
+
+
+def _balanced(pattern: str) -> bool:
+    depth = 0
+    for sign in pattern:
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _classes_grew(was: str, now: str) -> bool:

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 
-# Far from the ends of the calendar, so that no zone leads beyond it.
+# What a campaign can have. Far from the ends of the calendar, so that no zone leads beyond it.
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2200, 1, 1)
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -15,6 +17,12 @@ LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 def is_plausible(instant: datetime) -> bool:
     """Whether an instant can be stored, compared and shown in every zone."""
     return EARLIEST <= instant <= LATEST
+
+
+def names_a_place(zone: str) -> bool:
+    """Whether a time zone is that of a place, as `Asia/Jakarta`; not `UTC`, not `Etc/GMT+7`."""
+    area, _, place = zone.partition("/")
+    return bool(place) and area not in {"Etc", "SystemV", "posix", "right"}
 
 
 def is_zone(name: str) -> bool:

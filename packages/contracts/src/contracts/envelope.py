@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.narrowed import STORED
 from contracts.types import Campaign, DecidedBy, Instant, Revision
 
 NAMESPACE: Final = UUID("6c9f3d0e-5d1b-5a0c-9a55-357399000000")
@@ -25,6 +26,11 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     type: ClassVar[str]
+
+    @classmethod
+    def stored(cls, data: str | bytes) -> Self:
+        """What was taken once, read again: no later rule makes it unreadable. Raises ValidationError."""
+        return cls.model_validate_json(data, context=STORED)
 
     @property
     def subject(self) -> str:

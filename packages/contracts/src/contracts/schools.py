@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from contracts.days import day_of, is_zone
+from contracts.days import day_of, is_zone, names_a_place
 from contracts.envelope import Fact
+from contracts.narrowed import at_doors, no_nik
 from contracts.types import Day, Flag, Kind, Label, Npsn, Regency
 
 Clock = Literal["live", "replay"]
@@ -19,13 +20,27 @@ def _zone(name: str) -> str:
     return name
 
 
+def _of_a_place(name: str) -> None:
+    if not names_a_place(name):
+        raise ValueError(
+            "must be the time zone of a place, as Asia/Jakarta: a fixed offset is easily taken for its opposite, "
+            "what such names call +7 lies seven hours west of Greenwich"
+        )
+
+
 Zone = Annotated[
     str,
     StringConstraints(max_length=64, pattern=r"^[A-Za-z]([0-9]{0,2}[A-Za-z/_+-])*[0-9]{0,2}$"),
     AfterValidator(_zone),
+    at_doors(_of_a_place),
     Field(description="IANA time zone in which days are counted, as `Asia/Jakarta`."),
 ]
-SchoolKind = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}$"), Field(description="SMA, SMK, MA, SLB, …")]
+SchoolKind = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Z]{2,8}|[A-Za-z]([0-9]?[A-Za-z ./-]){1,39}[0-9]?)$"),
+    at_doors(no_nik),
+    Field(description="SMA, SMK, MA, SLB, PKBM, SPK SMA, … as the office writes it."),
+]
 
 
 def group_of(npsn: str) -> str:

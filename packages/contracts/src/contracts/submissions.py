@@ -8,7 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import from_json
 
 from contracts.envelope import NAMESPACE, Event
-from contracts.types import MOST, AnyUuid, Campaign, Count, Flag, Group, Instant, Kind, Label, Regency, Slug, Whole
+from contracts.types import (
+    MOST,
+    AnyUuid,
+    Campaign,
+    Count,
+    DeviceInstant,
+    Flag,
+    Group,
+    Kind,
+    Label,
+    Regency,
+    Slug,
+    Whole,
+)
 
 Sealed = Annotated[
     str,
@@ -48,7 +61,7 @@ class RecordingSubmitted(FromDevice):
     submission_id: AnyUuid
     session_id: AnyUuid | None = None
     group: Group | None = None
-    recorded_at: Instant
+    recorded_at: DeviceInstant
     domicile_regency: Regency | None = None
     documents: Documents
     kid: Annotated[Slug, Field(description="Which key of enrollment's key set it is sealed to.")]
@@ -74,7 +87,7 @@ class SessionClosed(FromDevice):
 
     type: ClassVar[str] = "jemputbola.session-closed.v1"
     session_id: AnyUuid
-    closed_at: Instant
+    closed_at: DeviceInstant
     submissions: Annotated[Count, Field(description="How many this device recorded in the session.")]
 
     @property

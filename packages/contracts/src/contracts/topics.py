@@ -16,7 +16,11 @@ from contracts.visits import VisitCancelled, VisitCompleted, VisitRescheduled, V
 
 @dataclass(frozen=True)
 class Topic:
-    """One Kafka topic. `keeps` None means for ever; `compacted` keeps the latest record of each key."""
+    """One Kafka topic. `keeps` None means for ever; `compacted` keeps the latest record of each key.
+
+    `outsiders` write to it, perhaps in transactions: what they take back is not read, and what they have not committed
+    yet is waited for. Relays use none: on their topics a stranger's open transaction holds nobody back.
+    """
 
     name: str
     types: tuple[type[Event], ...]
@@ -26,6 +30,7 @@ class Topic:
     partitions: int = 6
     keeps: timedelta | None = None
     compacted: bool = False
+    outsiders: bool = False
     by_type: dict[str, type[Event]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +63,7 @@ RECORDING_SUBMISSIONS: Final = Topic(
     owner="counter",
     readers=("enrollment",),
     keeps=timedelta(days=35),
+    outsiders=True,
 )
 RECORDINGS: Final = Topic(
     "recordings",

@@ -70,7 +70,7 @@ def record(
     home: HomeOption,
     nik: Annotated[str | None, typer.Option(help="Asked for when left out, which keeps it out of histories.")] = None,
     birth_date: Annotated[str | None, typer.Option(help="As 2001-12-30. Asked for when left out.")] = None,
-    group: Annotated[str, typer.Option(help="npsn:<8 digits>, outside or outside:<label>.")] = "",
+    group: Annotated[str, typer.Option(help="npsn:<8 digits, or P and 7>, outside or outside:<label>.")] = "",
     recorded_at: Annotated[str, typer.Option(help="As 2024-09-19T08:00:00+07:00; now when left out.")] = "",
     married: Annotated[bool, typer.Option("--married")] = False,
     domicile_regency: Annotated[str, typer.Option(help="As 35.73.")] = "",

@@ -56,6 +56,7 @@ class Counter:
         enrollment: str | None = None,
     ) -> None:
         self.home = home
+        home.close_to_others()
         self.setup: Setup = home.setup()
         self.device = DeviceKey.load(home.device_key)
         self._recipient = home.recipient()

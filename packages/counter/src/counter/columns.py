@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
+from contracts.signs import odd_sign
 from counter.errors import FieldError, RecordingRefused
 from counter.recording import CHECKS, Recording
 
@@ -24,7 +25,7 @@ COLUMNS: Final = REQUIRED + OPTIONAL
 FILLED: Final = ("nik", "birth_date", "recorded_at")  # a group may be empty: it counts as `outside`
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?)([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt_ ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _YES: Final = frozenset({"true", "1", "yes", "y", "ya"})
 _NO: Final = frozenset({"false", "0", "no", "n", "tidak"})
 
@@ -78,6 +79,12 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 
 
+def naming_the_sign(message: str, text: str) -> str:
+    """What is wrong, and which sign that nobody sees, or that only looks right, is in the cell."""
+    sign = odd_sign(text)
+    return message if sign is None else f"{message}; it holds {sign}"
+
+
 def recording(cells: Mapping[str, str]) -> Recording:
     """From a row or the command line. Raises `RecordingRefused` with every error at once."""
     values: dict[str, Any] = {}
@@ -89,11 +96,11 @@ def recording(cells: Mapping[str, str]) -> Recording:
         try:
             values[column] = _READ.get(column, str)(text)
         except ValueError as error:
-            errors.append(FieldError(column, str(error)))
+            errors.append(FieldError(column, naming_the_sign(str(error), text)))
             continue
         message = column in CHECKS and CHECKS[column](values[column])
         if message:
-            errors.append(FieldError(column, message))
+            errors.append(FieldError(column, naming_the_sign(message, text)))
     empty = [column for column in FILLED if not cells.get(column, "").strip()]
     errors += [FieldError(column, "is empty: it is needed") for column in empty]
     if errors:

@@ -3,15 +3,20 @@
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from counter.errors import Busy, NotSetUp
 from counter.files import write_private
 from counter.seal import Recipient
+
+OURS: Final = frozenset(
+    {"device.key", "setup.json", "keyset.json", "lock", "queue.db", "queue.db-wal", "queue.db-shm", "queue.db-journal"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,18 @@ class Home:
         if not all(isinstance(value, str) for name, value in values.items() if name not in ("kafka", "clock")):
             raise NotSetUp(f"{self.setup_file} is damaged")
         return Setup(**values)
+
+    def close_to_others(self) -> None:
+        """0600 for the files of a counter, 0700 for its folder where it holds nothing else; whoever made them.
+
+        The device's key is left as it is: one that others could read is refused, since they may have read it.
+        """
+        with suppress(OSError):  # of another user, or a file that is just replaced
+            names = {path.name for path in self.folder.iterdir()}
+            for name in names & OURS - {self.device_key.name}:
+                _close(self.folder / name, 0o600)
+            if names <= OURS:
+                _close(self.folder, 0o700)
 
     def keep_setup(self, setup: Setup) -> None:
         """Write it; from now on the home is a counter."""
@@ -97,6 +114,11 @@ class Home:
         if not isinstance(content, dict):
             raise NotSetUp(f"{path} is damaged")
         return content
+
+
+def _close(path: Path, mode: int) -> None:
+    if stat.S_IMODE(path.stat().st_mode) != mode:
+        path.chmod(mode)
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -45,6 +45,8 @@ ALREADY_WITH_OTHER_VALUES: Final = FieldError(
 )
 OPEN_SESSION: Final = "open_session"
 DECISIONS_CURSOR: Final = "decisions_cursor"
+# The broker refused it, or enrollment did; not what the office itself took back: it knows.
+TROUBLED: Final = "(state = 'refused' OR outcome IN ('held', 'rejected') AND reason IS NOT 'voided')"
 UNSENT: Final = "state IN ('stored', 'refused')"
 
 
@@ -95,10 +97,9 @@ class Queue:
     """One connection to the queue of one counter. Several processes may have one each."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        mode = "rwc" if create else "rw"
-        self._db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30
-        )
+        if create:
+            path.touch(0o600)  # SQLite gives its other files the same mode
+        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=30)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA temp_store=MEMORY")
@@ -234,16 +235,18 @@ class Queue:
         rows = self._db.execute("SELECT type, state, outcome, count(*) FROM message GROUP BY type, state, outcome")
         return {(message_type, state, outcome): number for message_type, state, outcome, number in rows}
 
-    def attention(self, submission_type: str, outcomes: Sequence[str], limit: int) -> list[Attention]:
-        """The last submissions that the broker refused or that were decided with one of these outcomes."""
-        marks = ",".join("?" * len(outcomes))
+    def attention(self, submission_type: str, limit: int) -> list[Attention]:
+        """The last submissions that somebody has to look at."""
         rows = self._db.execute(
             "SELECT seq, id, iif(state = 'refused', 'not sent', outcome), iif(state = 'refused', error, reason)"
-            f" FROM message WHERE type = ? AND (state = 'refused' OR (state = 'decided' AND outcome IN ({marks})))"
-            " ORDER BY seq DESC LIMIT ?",
-            (submission_type, *outcomes, limit),
+            f" FROM message WHERE type = ? AND {TROUBLED} ORDER BY seq DESC LIMIT ?",
+            (submission_type, limit),
         )
         return [Attention(*row) for row in rows]
+
+    def count_attention(self, submission_type: str) -> int:
+        """How many submissions somebody has to look at."""
+        return int(self._scalar(f"SELECT count(*) FROM message WHERE type = ? AND {TROUBLED}", submission_type))
 
     def oldest_unsent(self) -> str | None:
         """Since when the first unconfirmed message has been waiting, ISO 8601."""

@@ -54,6 +54,7 @@ async def set_up(
 
 def _write(home: Home, setup: Setup, device: DeviceKey, keyset: dict[str, Any]) -> None:
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.close_to_others()
     with home.alone("init"):
         if not home.device_key.exists():
             device.save(home.device_key)

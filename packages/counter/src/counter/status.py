@@ -8,7 +8,6 @@ from typing import Final
 from counter.queue import Attention, Queue
 from counter.submission import SUBMISSION
 
-TROUBLED: Final = ("held", "rejected")  # outcomes that somebody has to look at
 SHOWN: Final = 100
 
 
@@ -44,16 +43,16 @@ def read(queue: Queue, **who: str) -> Status:
         else:
             closings[state] += number
     outcomes = {outcome: n for (_, outcome), n in sorted(submissions.items(), key=str) if outcome is not None}
-    troubled = sum(outcomes.get(outcome, 0) for outcome in TROUBLED)
+    troubled, refused = queue.count_attention(SUBMISSION), submissions["refused", None]
     return Status(
         **who,
         total=submissions.total(),
         stored_here=submissions["stored", None],
         sent=submissions["sent", None],
-        decided=sum(outcomes.values()) - troubled,
-        needs_attention=troubled + submissions["refused", None],
+        decided=sum(outcomes.values()) - (troubled - refused),
+        needs_attention=troubled,
         outcomes=outcomes,
-        attention=queue.attention(SUBMISSION, TROUBLED, SHOWN),
+        attention=queue.attention(SUBMISSION, SHOWN),
         closings_unsent=closings["stored"] + closings["refused"],
         closings_sent=closings["sent"],
         open_session=queue.open_session(),

@@ -82,7 +82,7 @@ def closing(
 
 def outgoing(message: Message, device_id: str) -> Outgoing:
     """The Kafka record of a stored message: the same bytes and headers on every attempt."""
-    event = TYPES[message.type].model_validate_json(message.value)
+    event = TYPES[message.type].stored(message.value)
     headers = headers_for(event, device_id, message.value)
     headers.append((SIGNATURE_HEADER, unpadded(message.signature).encode()))
     if message.replayed_at is not None:

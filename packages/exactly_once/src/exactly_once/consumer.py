@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from exactly_once import flood, guard, position
+from exactly_once import flood, guard, position, set_aside
 from exactly_once.applier import Applier
 from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line
@@ -63,12 +63,15 @@ class Consumer:
             dead_letters=self._dead_letters,
             metrics=metrics,
             prefix=self._prefix,
+            tuning=settings.tuning,
         )
         self._stall = Stall(settings.tuning.stall_limit)
+        self._held: dict[Partition, int] = {}
         self._in_hand = False
         self._failures = 0
         self._trouble: str | None = "not started"
         self._blind: str | None = None
+        self._notices: list[str] = []
         self._failed: asyncio.Future[None] = asyncio.Future()
         self._broker = KafkaBroker(
             settings.kafka_bootstrap_servers,
@@ -86,6 +89,7 @@ class Consumer:
             max_records=settings.tuning.max_records,
             batch_timeout_ms=BATCH_WAIT_MS,
             auto_offset_reset="none",
+            isolation_level="read_committed" if any(topic.outsiders for topic in self._topics) else "read_uncommitted",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=settings.tuning.session_timeout_ms,
             heartbeat_interval_ms=settings.tuning.session_timeout_ms // 4,
@@ -98,6 +102,19 @@ class Consumer:
     def problems(self) -> list[str]:
         """What keeps it from being ready, in words."""
         return [problem for problem in (self._trouble, self._blind, self._stall.problem) if problem is not None]
+
+    def notices(self) -> list[str]:
+        """What was set aside and waits for a person, and which partitions an outsider's open transaction delays.
+
+        Nothing is wrong here, and nobody else waits.
+        """
+        return [
+            *self._notices,
+            *(
+                f"{topic}/{partition}: {count} records stand behind a producer's open transaction"
+                for (topic, partition), count in sorted(self._held.items())
+            ),
+        ]
 
     async def run(self) -> None:
         """Consumes until it is cancelled. Raises Misconfigured at the start, Verdict when a person must decide."""
@@ -135,23 +152,49 @@ class Consumer:
         """What is to be looked at from time to time, whether records come or not."""
         expected = self._expected.now()
         compared = await self._compare(self._assigned())
-        self._metrics.lag.clear()  # of a partition that was given away somebody else tells
-        for each, behind in compared.items():
-            if each.topic_partition in self._assigned():
-                self._metrics.lag.labels(*each.topic_partition).set(behind)
+        held = {each: self._held_back(each, behind) for each, behind in compared.items()}
         waiting = {
-            each.topic_partition: (each.next_offset, behind)
+            each.topic_partition: (each.next_offset, behind - held[each])
             for each, behind in compared.items()
-            if behind and not await self._has_read_all(each, behind)
+            if behind > held[each] and not await self._has_read_all(each, behind - held[each])
         }
+        self._tell_lag({each.topic_partition: count for each, count in held.items()}, waiting)
         self._stall.look(waiting, asyncio.get_running_loop().time())
         if went_back(expected, compared):
             await self._seek(self._assigned())
         async with self._pool.acquire() as connection:
             await position.anchor(connection, [each for each in compared if each.last_id is not None])
             waiting_letters = await self._dead_letters.waiting(connection)
-        for topic in self._topics:
-            self._metrics.waiting.labels(topic.name).set(waiting_letters.get(topic.name, 0))
+            overflow = await set_aside.overflow_by_topic(connection)
+        notices: list[str] = []
+        for topic in (topic.name for topic in self._topics):
+            letters, beyond = waiting_letters.get(topic, 0), overflow.get(topic, 0)
+            self._metrics.waiting.labels(topic).set(letters)
+            self._metrics.overflow.labels(topic).set(beyond)
+            notices += set_aside.notices(topic, letters, beyond)
+        for notice in notices:
+            if notice not in self._notices:
+                logger.error(notice)
+        self._notices = notices
+
+    def _tell_lag(self, held: Mapping[Partition, int], waiting: Mapping[Partition, tuple[int, int]]) -> None:
+        """How many records can be read and are not applied, and how many cannot be read yet."""
+        self._metrics.lag.clear()  # of a partition that was given away somebody else tells
+        self._metrics.open_transactions.clear()
+        assigned = self._assigned()
+        for partition, count in held.items():
+            if partition in assigned:
+                self._metrics.lag.labels(*partition).set(waiting.get(partition, (0, 0))[1])
+                self._metrics.open_transactions.labels(*partition).set(count)
+        self._held = {partition: count for partition, count in held.items() if count and partition in assigned}
+
+    def _held_back(self, each: Position, behind: int) -> int:
+        """How many of the records behind the position stand behind a transaction that is not ended."""
+        consumer, named = self._subscriber.consumer, TopicPartition(self._prefix + each.topic, each.partition)
+        if consumer is None or named not in consumer.assignment():
+            return 0
+        stable: int | None = consumer.last_stable_offset(named)  # none before the first fetch, or where it is not asked
+        return 0 if stable is None or stable < 0 else min(behind, max(0, each.next_offset + behind - stable))
 
     async def _has_read_all(self, each: Position, behind: int) -> bool:
         """Whether nothing is left to read: a producer's transactions leave markers behind the last record."""

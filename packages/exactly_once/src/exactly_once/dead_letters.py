@@ -2,9 +2,10 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +14,9 @@ from cryptography.fernet import Fernet
 
 from contracts.topics import Topic
 from exactly_once.errors import Absent, in_a_line, is_of_the_world
-from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder
+from exactly_once.position import Partition
+from exactly_once.records import Batch, Connection, Fault, Received, Record, Undecodable, decoder, logged_at
+from exactly_once.set_aside import BadRecord, add_overflow
 
 Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
 
@@ -28,7 +31,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One row, without the record itself."""
+    """One row, without the record itself. What it says of itself nobody has checked."""
 
     id: int
     topic: str
@@ -41,9 +44,15 @@ class DeadLetter:
     status: str
     closed_at: datetime | None
     closed_why: str | None
+    campaign: str | None
+    device_id: str | None
+    submission_id: str | None
 
 
-COLUMNS = 'id, topic, partition, "offset", logged_at, reason, detail, dead_at, status, closed_at, closed_why'
+COLUMNS = """
+id, topic, partition, "offset", logged_at, reason, detail, dead_at, status, closed_at, closed_why, campaign, device_id,
+submission_id
+"""
 
 
 class DeadLetters:
@@ -53,27 +62,40 @@ class DeadLetters:
         self._fernet = Fernet(key)
         self._prefix = topic_prefix
 
-    async def write(self, tx: Connection, faults: Sequence[Fault]) -> None:
+    async def write(self, tx: Connection, bad: Sequence[BadRecord]) -> None:
         """Sets the records aside in the batch's transaction; a record that already is stays as it was."""
+        overflow: dict[Partition, list[BadRecord]] = defaultdict(list)
+        for each in bad:
+            if not each.kept:
+                record = each.fault.record
+                overflow[record.topic.removeprefix(self._prefix), record.partition].append(each)
+        for partition, others in sorted(overflow.items()):
+            await add_overflow(tx, partition, others)
         await tx.executemany(
             """
             INSERT INTO exactly_once.dead_letter
-                   (topic, partition, "offset", logged_at, record_hash, reason, detail, sealed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+                   (topic, partition, "offset", logged_at, record_hash, reason, detail, sealed,
+                    campaign, device_id, submission_id, counts)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
             """,
-            [
-                (
-                    fault.record.topic.removeprefix(self._prefix),
-                    fault.record.partition,
-                    fault.record.offset,
-                    datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=fault.record.timestamp),
-                    sha256(plain := _plain(fault.record)).digest(),
-                    fault.reason,
-                    fault.detail,
-                    self._fernet.encrypt(plain),
-                )
-                for fault in faults
-            ],
+            [self._row(each) for each in bad if each.kept],
+        )
+
+    def _row(self, bad: BadRecord) -> tuple[object, ...]:
+        record, claims, plain = bad.fault.record, bad.claims, _plain(bad.fault.record)
+        return (
+            record.topic.removeprefix(self._prefix),
+            record.partition,
+            record.offset,
+            logged_at(record),
+            sha256(plain).digest(),
+            bad.fault.reason,
+            bad.fault.detail,
+            self._fernet.encrypt(plain),
+            claims.campaign,
+            claims.device_id,
+            claims.submission_id,
+            bad.counts,
         )
 
     async def list(
@@ -90,6 +112,24 @@ class DeadLetters:
             limit,
         )
         return [DeadLetter(**row) for row in rows]
+
+    async def of_device(
+        self, tx: Connection, topic: str, device_id: str, campaign: str, reasons: Collection[str]
+    ) -> Sequence[int]:
+        """The ids of those that wait, say that they are of this device and campaign, and have one of these reasons."""
+        rows = await tx.fetch(
+            """
+            SELECT id FROM exactly_once.dead_letter
+             WHERE topic = $1 AND coalesce(device_id, '') = $2 AND campaign = $3 AND status = 'waiting'
+               AND reason = ANY ($4::text[])
+             ORDER BY id
+            """,
+            topic,
+            device_id,
+            campaign,
+            list(reasons),
+        )
+        return [row["id"] for row in rows]
 
     async def waiting(self, tx: Connection) -> dict[str, int]:
         """How many wait for a person, by topic."""

@@ -3,23 +3,31 @@
 from typing import Final
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalOperation, KafkaError
+from asyncpg.pgproto.pgproto import BufferError as UnreadableAnswer
 
 FAILED: Final = 1
 VERDICT: Final = 70
 CONFIGURATION: Final = 78
 
-# What a call to the broker or the database may raise for reasons of its own: wait, and call again.
-OUTAGE: Final = (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_DATABASE_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+# The roots of all that the drivers raise: a class of theirs that is missing here would end a process, or make a good
+# record bad.
+BROKER: Final = (KafkaError, ConsumerStoppedError, IllegalOperation)
+DATABASE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    UnreadableAnswer,
+    asyncpg.PostgresWarning,
+    asyncpg.InterfaceWarning,
 )
+# What a call to the broker or the database may raise for reasons of its own: wait, and call again.
+OUTAGE: Final = (OSError, EOFError, TimeoutError, *BROKER, *DATABASE)
+
+# PostgreSQL says that what it was sent is wrong: data, integrity.
+_OF_THE_DATA: Final = ("22", "23")
+# It says "not now": connection, rollback, resources, operator, system; and its limits of time.
+_NOT_NOW: Final = ("08", "40", "53", "57", "58", "25P03", "25P04", "55P03")
 
 
 class Stop(Exception):
@@ -35,7 +43,11 @@ class Verdict(Stop):
 
 
 class Flood(Verdict):
-    """So many bad records that only a person can judge."""
+    """So many bad records in a partition (None: a verdict that does not say where) that only a person can judge."""
+
+    def __init__(self, text: str, partition: tuple[str, int] | None = None) -> None:
+        super().__init__(text)
+        self.partition = partition
 
 
 class Misconfigured(Stop):
@@ -58,16 +70,24 @@ class Fenced(Exception):
 
 def is_away(error: BaseException) -> bool:
     """Whether the error says that the database is away at the moment, rather than that it was asked for nonsense."""
-    return isinstance(error, _DATABASE_AWAY) or (isinstance(error, asyncpg.InterfaceError) and "clos" in str(error))
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_NOT_NOW)
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error)  # the driver has one class for a closed connection and for its being misused
+    return isinstance(error, (OSError, EOFError, TimeoutError, asyncpg.InternalClientError, UnreadableAnswer))
 
 
 def is_of_the_world(error: Exception) -> bool:
     """Trouble that no single record has made: the batch is begun again, for as long as it takes."""
+    return isinstance(error, (*OUTAGE, Fenced, Gap, Stop, MemoryError)) and not _is_of_the_data(error)
+
+
+def _is_of_the_data(error: Exception) -> bool:
+    """PostgreSQL refused what it was sent, or the driver could not even write it."""
     if isinstance(error, asyncpg.PostgresError):
-        return not (error.sqlstate or "").startswith(("22", "23"))
-    if isinstance(error, asyncpg.InterfaceError):
-        return not isinstance(error, ValueError)
-    return isinstance(error, (*OUTAGE, Fenced, Gap, Stop, MemoryError))
+        return (error.sqlstate or "").startswith(_OF_THE_DATA)
+    configured_wrongly = isinstance(error, asyncpg.ClientConfigurationError)
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError) and not configured_wrongly
 
 
 def in_a_line(error: BaseException) -> str:

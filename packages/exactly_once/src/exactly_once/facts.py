@@ -15,6 +15,9 @@ from exactly_once.records import Batch, Connection, Received
 
 F = TypeVar("F", bound=Fact)
 
+# Of every fact table; a noun may have further ones.
+COLUMNS: Final = ("campaign", "id", "revision", "known_at", "type", "content_sha256", "data")
+
 REVISION_CONFLICT: Final = "revision_conflict"
 CONFLICT_DETAIL: Final = "this revision is known with other content: find out which of the two its owner holds"
 
@@ -76,7 +79,7 @@ class FactTable(Generic[F]):
             _row(fact, content_sha256(value), value.decode(), beside)
             for fact, value, beside in zip(facts, values, own, strict=True)
         ]
-        await self._insert(tx, rows)
+        await self._insert(tx, rows, own=columns)
         return facts
 
     async def append_if_new(self, tx: Connection, fact: F, last: F | None) -> F:
@@ -118,8 +121,12 @@ class FactTable(Generic[F]):
 
     async def last(self, tx: Connection, campaign: str, fact_id: str) -> F | None:
         """The highest revision of one fact; None when nothing was ever said of it."""
-        facts = await self.newest(tx, campaign, ids=[fact_id])
-        return facts[0] if facts else None
+        row = await tx.fetchrow(
+            f"SELECT type, data::text FROM {self.name} WHERE campaign = $1 AND id = $2 ORDER BY revision DESC LIMIT 1",  # noqa: S608
+            campaign,
+            fact_id,
+        )
+        return None if row is None else self.fact(row)
 
     async def every(self, tx: Connection, campaign: str, known_at: datetime | None = None) -> list[F]:
         """Every revision of every fact of a campaign, as known at an instant (None: now), by id and revision."""
@@ -133,18 +140,34 @@ class FactTable(Generic[F]):
         )
         return [self.fact(row) for row in rows]
 
-    async def knows(self, tx: Connection, fact: Fact) -> bool:
-        query = f"SELECT EXISTS (SELECT FROM {self.name} WHERE campaign = $1 AND id = $2 AND revision = $3)"  # noqa: S608
-        exists: bool = await tx.fetchval(query, *_key(fact))
-        return exists
+    async def unknown(self, tx: Connection, facts: Sequence[Fact]) -> list[int]:
+        """Which of these, by their index, are revisions that the database does not have."""
+        if not facts:
+            return []
+        rows = await tx.fetch(
+            f"""
+            SELECT ord
+              FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY AS told (campaign, id, revision, ord)
+             WHERE NOT EXISTS (SELECT FROM {self.name} AS kept
+                                WHERE (kept.campaign, kept.id, kept.revision) = (told.campaign, told.id, told.revision))
+             ORDER BY ord
+            """,  # noqa: S608
+            *map(list, zip(*map(_key, facts), strict=True)),
+        )
+        return [row["ord"] - 1 for row in rows]
 
     def fact(self, row: asyncpg.Record) -> F:
         """The fact of a row with `type`, and `data` as text."""
-        return self._by_type[row["type"]].model_validate_json(row["data"])
+        return self._by_type[row["type"]].stored(row["data"])
 
-    async def _insert(self, tx: Connection, rows: Iterable[str], ending: str = "") -> list[Any]:
+    async def _insert(
+        self, tx: Connection, rows: Iterable[str], ending: str = "", own: Iterable[str] = ()
+    ) -> list[Any]:
+        """Every column by its name: the table may have got more since, or be about to lose some of those."""
+        names = ", ".join(f'"{name}"' for name in (*COLUMNS, *own))
         records = f"jsonb_populate_recordset(NULL::{self.name}, $1::text::jsonb)"
-        return await tx.fetch(f"INSERT INTO {self.name} SELECT * FROM {records} {ending}", f"[{','.join(rows)}]")  # noqa: S608
+        statement = f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {records} {ending}"  # noqa: S608
+        return await tx.fetch(statement, f"[{','.join(rows)}]")
 
     async def _conflicts(self, tx: Connection, received: Sequence[Received[F]]) -> list[Received[F]]:
         keys = [_key(each.event) for each in received]

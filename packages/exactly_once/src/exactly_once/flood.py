@@ -1,86 +1,116 @@
-"""Tells a few bad records, which are set aside, from a flood of them, which only a person can judge."""
+"""Tells a few bad records, which are set aside, from a flood of them, which only a person can judge.
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+Nothing is remembered but the dead letters themselves: a restart or another owner of the partition judges the same.
+"""
 
-from exactly_once.errors import Flood
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from exactly_once.errors import Absent, Flood, Misconfigured
+from exactly_once.expected import Run
 from exactly_once.position import Partition
 from exactly_once.records import Connection, Fault
 
-
-class FloodLimit:
-    """Counts the bad records among the last `window` and in a row. Nothing is counted before its batch is committed."""
-
-    def __init__(self, window: int = 1000, limit: int = 50, in_a_row: int = 20) -> None:
-        self._window = window
-        self._limit = limit
-        self._in_a_row = in_a_row
-        self._seen = 0
-        self._bad: deque[int] = deque()
-        self._row = 0
-
-    def check(self, bad: Sequence[int]) -> None:
-        """Raises Flood if the next records, with `bad` ones at these indexes, would be a flood."""
-        seen, recent, row = self._seen, deque(self._bad), self._row
-        previous = -1
-        for index in bad:
-            row = row + 1 if index == previous + 1 else 1
-            previous = index
-            recent.append(seen + index)
-            while recent[0] <= seen + index - self._window:
-                recent.popleft()
-            if row >= self._in_a_row:
-                raise Flood(f"flood of bad records: {row} in a row")
-            if len(recent) >= self._limit:
-                raise Flood(f"flood of bad records: {len(recent)} of the last {self._window}")
-
-    def accept(self, count: int, bad: Sequence[int]) -> None:
-        """Counts a committed batch."""
-        trailing = 0
-        for index in reversed(bad):
-            if index != count - 1 - trailing:
-                break
-            trailing += 1
-        self._row = self._row + trailing if trailing == count else trailing
-        self._bad.extend(self._seen + index for index in bad)
-        self._seen += count
-        while self._bad and self._bad[0] < self._seen - self._window:
-            self._bad.popleft()
+WINDOW: Final = 1000
+LIMIT: Final = 50
+IN_A_ROW: Final = 20
 
 
-def where(faults: Iterable[Fault], topic_prefix: str) -> str:
-    """In which partitions, up to which offset and for which reasons: what a person has to look at."""
-    last: dict[Partition, int] = {}
-    reasons: dict[Partition, Counter[str]] = defaultdict(Counter)
-    for fault in faults:
-        partition = (fault.record.topic.removeprefix(topic_prefix), fault.record.partition)
-        last[partition] = max(last.get(partition, 0), fault.record.offset)
-        reasons[partition][fault.reason] += 1
-    return "; ".join(
-        f"{topic}/{partition} up to {last[topic, partition]}, mostly {counted.most_common(1)[0][0]}"
-        for (topic, partition), counted in sorted(reasons.items())
+def check(run: Run, bad: Collection[int], earlier: Collection[int]) -> None:
+    """Raises Flood when the run's `bad` offsets, behind the `earlier` ones of its partition, are a flood."""
+    in_a_row = 0
+    while run.expected - 1 - in_a_row in earlier:
+        in_a_row += 1
+    recent = deque(sorted(earlier))
+    for record in run.records:
+        if record.offset not in bad:
+            in_a_row = 0
+            continue
+        in_a_row += 1
+        recent.append(record.offset)
+        while recent[0] <= record.offset - WINDOW:
+            recent.popleft()
+        if in_a_row >= IN_A_ROW:
+            raise Flood(f"flood of bad records: {in_a_row} in a row", run.partition)
+        if len(recent) >= LIMIT:
+            raise Flood(f"flood of bad records: {len(recent)} of the last {WINDOW}", run.partition)
+
+
+async def earlier(tx: Connection, run: Run, passed: int) -> set[int]:
+    """The offsets of the partition's dead letters before the run which count: from `passed` on, not closed yet."""
+    rows = await tx.fetch(
+        """
+        SELECT "offset" FROM exactly_once.dead_letter
+         WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND "offset" < $4 AND counts AND status = 'waiting'
+        """,
+        *run.partition,
+        max(run.expected - WINDOW, passed),
+        run.expected,
+    )
+    return {row["offset"] for row in rows}
+
+
+def told(flood: Flood, faults: Sequence[Fault]) -> Flood:
+    """The same verdict with what a person has to look at, and the verb that ends it."""
+    assert flood.partition is not None
+    topic, partition = flood.partition
+    last = max(fault.record.offset for fault in faults)
+    ((reason, _),) = Counter(fault.reason for fault in faults).most_common(1)
+    return Flood(
+        f"{flood}; in this batch {topic}/{partition} up to {last}, mostly {reason}. "
+        "Look at them and mend the producer, then: "
+        f"dead-letters let-pass {topic} {partition} --until OFFSET --reason WHY",
+        flood.partition,
     )
 
 
 async def remember(tx: Connection, flood: Flood) -> None:
     """Keeps a verdict: the process may be started again, but it does not go on before a person has looked."""
-    await tx.execute("INSERT INTO exactly_once.flood (verdict) VALUES ($1) ON CONFLICT DO NOTHING", str(flood))
+    await tx.execute(
+        "INSERT INTO exactly_once.flood (verdict, topic, partition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        str(flood),
+        *(flood.partition or (None, None)),
+    )
 
 
-async def verdict(tx: Connection) -> str | None:
-    standing: str | None = await tx.fetchval("SELECT verdict FROM exactly_once.flood")
-    return standing
+async def verdict(tx: Connection) -> Flood | None:
+    """The verdict that stands, if one does."""
+    row = await tx.fetchrow("SELECT verdict, topic, partition FROM exactly_once.flood")
+    if row is None:
+        return None
+    return Flood(row["verdict"], None if row["topic"] is None else (row["topic"], row["partition"]))
 
 
 async def check_dry(tx: Connection) -> None:
     """Raises Flood while a verdict stands."""
     standing = await verdict(tx)
     if standing is not None:
-        raise Flood(standing)
+        raise standing
+
+
+async def require(tx: Connection, partition: Partition) -> None:
+    """Raises Absent when no verdict stands, and Misconfigured when the flood is in another partition."""
+    standing = await verdict(tx)
+    if standing is None:
+        raise Absent("no flood has stopped this service: there is nothing to let pass")
+    if standing.partition not in (None, partition):
+        flooded, asked = (f"{topic}/{number}" for topic, number in (standing.partition, partition))
+        raise Misconfigured(f"the flood is in {flooded}, not in {asked}: nothing is changed")
 
 
 async def let_pass(tx: Connection, topic: str, partition: int, until: int, reason: str) -> None:
-    """Up to an offset bad records no longer count; a verdict that stands is lifted."""
+    """Up to an offset bad records no longer count; the verdict that stands is lifted.
+
+    Raises as `require` does, and Misconfigured when the offset lies before the flood: it would come again at once.
+    """
+    await require(tx, (topic, partition))
+    query = "SELECT next_offset FROM exactly_once.position WHERE topic = $1 AND partition = $2"
+    begins: int = await tx.fetchval(query, topic, partition) or 0
+    if until <= begins:
+        raise Misconfigured(
+            f"{topic}/{partition} is applied up to {begins}, the flood comes behind: --until is too low"
+        )
     await tx.execute(
         """
         INSERT INTO exactly_once.flood_pass AS pass (topic, partition, until_offset, reason)

@@ -54,6 +54,10 @@ class _LenientBatch:
         except UnicodeDecodeError:
             return _again(self._data)
 
+    def __next__(self) -> Any:
+        """The only record of a control batch: where a transaction ended, and how."""
+        return next(self._batch)
+
 
 def _again(data: memoryview) -> Iterator[Any]:
     batch: Any = _DefaultRecordBatchPy(data)

@@ -1,29 +1,60 @@
-"""Does the database still know all that its own topics say? One that was restored from a backup does not."""
+"""Does the database know all that its own topics say? One that was restored does not, nor what a stranger wrote."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from contracts.envelope import Fact
-from contracts.topics import Topic
+from contracts.envelope import Fact, header
 from exactly_once.errors import OUTAGE, Verdict, in_a_line
 from exactly_once.facts import FactTable
 from exactly_once.log import Log
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
 from exactly_once.provision import admin, described
-from exactly_once.records import Connection, Pool, Undecodable, decoder
+from exactly_once.records import Connection, Pool, Record, Undecodable, decoder, logged_at
 from exactly_once.settings import KafkaSettings
 
-# A relay that was frozen may have repeated old records at the end: looks behind some of them.
+WRITER_HEADER: Final = "jb-writer"
+# Of each partition so many are looked up beside a whole batch, which a relay that was frozen may have repeated at the
+# end.
 TAIL: Final = 50
-AGAIN_AFTER: Final = 1.0
-ANSWER_WITHIN: Final = 5.0
+FETCH_BYTES: Final = 1024 * 1024
+# A connection that is half open is noticed within 2 s.
+AGAIN_AFTER: Final = 0.5
+ANSWER_WITHIN: Final = 1.5
 logger: Final = logging.getLogger(__name__)
+
+# Strangers' records beyond so many that wait tell nothing new.
+STRANGERS_AT_MOST: Final = 1000
+KEEP: Final = """
+    INSERT INTO exactly_once.unknown_record AS kept (topic, partition, "offset", logged_at, by_stranger)
+    SELECT topic, partition, "offset", logged_at, by_stranger
+      FROM (SELECT *, row_number() OVER (PARTITION BY by_stranger) AS nth
+              FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[], $5::bool[])
+                   AS record (topic, partition, "offset", logged_at, by_stranger)) AS record
+     WHERE NOT by_stranger
+        OR nth <= $6 - (SELECT count(*) FROM exactly_once.unknown_record AS waiting
+                         WHERE waiting.by_stranger AND waiting.set_aside_at IS NULL)
+        OR EXISTS (SELECT FROM exactly_once.unknown_record AS kept
+                    WHERE (kept.topic, kept.partition, kept."offset")
+                        = (record.topic, record.partition, record."offset"))
+     ORDER BY topic, partition, "offset"
+    ON CONFLICT (topic, partition, "offset") DO UPDATE SET by_stranger = excluded.by_stranger
+    RETURNING topic, partition, "offset", by_stranger, kept.set_aside_at IS NULL AS waits
+"""
+STRANGER: Final = (
+    "a stranger's record on a topic that this service alone writes: %s/%s at %s. Its readers may have believed it: "
+    "look at who may write there, then: own-topics set-aside"
+)
+RESTORED: Final = (
+    "of a revision that this database does not know: was it restored from a backup? Nothing is decided until that is "
+    "clear. Restore a later backup, or go on without what it tells: own-topics set-aside --all --reason WHY"
+)
 
 
 class OwnTopics:
@@ -42,9 +73,19 @@ class OwnTopics:
         self._verified = asyncio.Event()
         self._invalidated = asyncio.Event()
         self.topics = list(dict.fromkeys(topic for table in tables for topic in table.topics))
+        self._decoders = {topic.name: decoder(topic) for topic in self.topics}
+        self.ends: dict[Partition, int] = {}  # how far the topics have been looked up
+        self.strangers: Counter[Partition] = Counter()  # how many of their records wait for a person
 
     def problems(self) -> list[str]:
         return [] if self.compared else ["not compared with the database yet"]
+
+    def notices(self) -> list[str]:
+        """Whose records are on these topics that should not be, and which verb sets them aside."""
+        return [
+            f"{topic}/{partition} has {count} of a stranger's records: see own-topics list, then own-topics set-aside"
+            for (topic, partition), count in sorted(self.strangers.items())
+        ]
 
     @property
     def compared(self) -> bool:
@@ -86,9 +127,11 @@ class OwnTopics:
             while (now := await self._written(connection)) >= written and not self._invalidated.is_set():
                 written = now
                 self._verified.set()
+                self.strangers = await asyncio.wait_for(_strangers(connection), ANSWER_WITHIN)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._invalidated.wait(), AGAIN_AFTER)
         finally:
+            self._verified.clear()  # before the connection is given back, for which one that is half open is waited
             connection.remove_termination_listener(self._lost)
 
     async def _written(self, connection: Connection) -> int:
@@ -106,26 +149,85 @@ class OwnTopics:
             partitions = await described(client, self._settings, self.topics)
         if len(partitions) < len(self.topics):
             raise UnknownTopicOrPartitionError
-        async with Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix) as log:
-            for topic in self.topics:
-                numbered = [(topic.name, number) for number in range(partitions[topic.name])]
-                for partition, records in (await log.tail(numbered, TAIL)).items():
-                    await self._look_up(connection, topic, partition, records)
+        every = [(topic, number) for topic, count in partitions.items() for number in range(count)]
+        async with self.log() as log:
+            tails = await log.tail(every, self._settings.tuning.relay_batch + TAIL)
+        await self.look_up(connection, tails)
+        self.ends = {partition: records[-1].offset + 1 for partition, records in tails.items() if records}
 
-    async def _look_up(
-        self, connection: Connection, topic: Topic, partition: Partition, records: Sequence[Any]
-    ) -> None:
-        decode = decoder(topic)
-        for record in records:
-            try:
-                event: Fact = decode(record)
-            except Undecodable:
-                continue  # not of our making: whoever reads it sets it aside
-            if not await self.knows(connection, event):
-                raise Verdict(
-                    f"{topic.name}/{partition[1]} tells at {record.offset} of a revision that this database does not "
-                    "know: was it restored from a backup? Nothing is decided until that is clear"
-                )
+    def log(self) -> Log:
+        """The topics as whoever looks them up reads them."""
+        return Log(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix, fetch_bytes=FETCH_BYTES)
 
-    async def knows(self, tx: Connection, event: Fact) -> bool:
-        return await self._table_of[type(event)].knows(tx, event)
+    async def look_up(self, connection: Connection, records: Mapping[Partition, Sequence[Record]]) -> None:
+        """Keeps which of these records tell of revisions that the database does not know, until a person decides.
+
+        A stranger's are logged, and harm only who believes them. Raises Verdict for one that this or another database's
+        relay wrote. What is no event of its topic is left to whoever reads it.
+        """
+        since = await connection.fetchval("SELECT since FROM exactly_once.writer")
+        # Before the relays wrote their name, anybody's record looked like ours.
+        unknown = [
+            (*partition, record.offset, logged_at(record), _is_nameless(record) and logged_at(record) >= since)
+            for partition, record in await self._unknown(connection, records)
+        ]
+        if not unknown:
+            return
+        waiting = [
+            row for row in await connection.fetch(KEEP, *map(list, zip(*unknown, strict=True)), STRANGERS_AT_MOST)
+            if row["waits"]
+        ]  # fmt: skip
+        for row in waiting:
+            if row["by_stranger"]:
+                logger.error(STRANGER, row["topic"], row["partition"], row["offset"])
+        if ours := [row for row in waiting if not row["by_stranger"]]:
+            first = f"{ours[0]['topic']}/{ours[0]['partition']} tells at {ours[0]['offset']}"
+            more = f" (and {len(ours) - 1} more, see own-topics list)" if len(ours) > 1 else ""
+            raise Verdict(f"{first}{more} {RESTORED}")
+
+    async def _unknown(
+        self, connection: Connection, records: Mapping[Partition, Sequence[Record]]
+    ) -> list[tuple[Partition, Record]]:
+        by_table: dict[FactTable[Any], list[tuple[Fact, Partition, Record]]] = defaultdict(list)
+        for partition, each in records.items():
+            for record in each:
+                with suppress(Undecodable):
+                    event = self._decoders[partition[0]](record)
+                    by_table[self._table_of[type(event)]].append((event, partition, record))
+        unknown = []
+        for table, told in by_table.items():
+            for index in await table.unknown(connection, [event for event, _, _ in told]):
+                unknown.append(told[index][1:])
+        return unknown
+
+
+def _is_nameless(record: Record) -> bool:
+    return header(record.headers, WRITER_HEADER) is None
+
+
+async def _strangers(connection: Connection) -> Counter[Partition]:
+    rows = await connection.fetch(
+        """
+        SELECT topic, partition, count(*) AS n FROM exactly_once.unknown_record
+         WHERE by_stranger AND set_aside_at IS NULL GROUP BY topic, partition
+        """
+    )
+    return Counter({(row["topic"], row["partition"]): row["n"] for row in rows})
+
+
+async def set_aside(
+    tx: Connection, reason: str, topic: str | None = None, partition: int | None = None, offset: int | None = None
+) -> list[tuple[str, int, int]]:
+    """Sets the unknown record at that place aside, or without a topic all that wait; returns where they are."""
+    rows = await tx.fetch(
+        """
+        UPDATE exactly_once.unknown_record SET set_aside_at = clock_timestamp(), reason = $1
+         WHERE set_aside_at IS NULL AND ($2::text IS NULL OR (topic, partition, "offset") = ($2, $3, $4))
+        RETURNING topic, partition, "offset"
+        """,
+        reason,
+        topic,
+        partition,
+        offset,
+    )
+    return sorted((row["topic"], row["partition"], row["offset"]) for row in rows)

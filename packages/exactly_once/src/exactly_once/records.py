@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -11,6 +12,8 @@ import asyncpg
 from pydantic import ValidationError
 
 from contracts.envelope import content_sha256, header
+from contracts.faults import BOM, in_words
+from exactly_once.twice import member_twice
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -54,11 +57,15 @@ class Received(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a record is a dead letter. `reason` is a word for lists; `detail` never holds input."""
+    """Why a record is a dead letter. `reason` is a word for lists; `detail` never holds input.
+
+    `of_sender`: nobody vouches for it, or its sender alone has it wrong. It is no sign of a flood.
+    """
 
     record: Record
     reason: str
     detail: str
+    of_sender: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -74,12 +81,12 @@ class Batch(Generic[E]):
     def __len__(self) -> int:
         return len(self.received)
 
-    def reject(self, received: Received[E], reason: str, detail: str = "") -> None:
+    def reject(self, received: Received[E], reason: str, detail: str = "", *, of_sender: bool = False) -> None:
         """Makes a dead letter of an event, in the transaction of this batch.
 
-        `reason` is a word for lists, `detail` says what to do and must not repeat what came in.
+        `reason` is a word for lists, `detail` says what to do and must not repeat what came in. `of_sender`: see Fault.
         """
-        self.faults.append(Fault(received.record, reason, detail))
+        self.faults.append(Fault(received.record, reason, detail, of_sender))
 
 
 def record_id(record: Record) -> str:
@@ -89,9 +96,15 @@ def record_id(record: Record) -> str:
     return digest.hexdigest()[:32]
 
 
+def logged_at(record: Record) -> datetime:
+    """When the broker got the record, by its own clock."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp)
+
+
 def decoder(topic: Topic) -> Callable[[Record], Any]:
     """Makes the function that turns a record of the topic into its event, or raises Undecodable."""
     models = {model.type.encode(): model.__pydantic_validator__.validate_json for model in topic.types}
+    from_others = topic.owner == "counter"  # what our own relays write says nothing twice
 
     def decode(record: Record) -> Any:
         value = record.value
@@ -105,6 +118,10 @@ def decoder(topic: Topic) -> Callable[[Record], Any]:
         validate = models.get(content)
         if validate is None:
             raise Undecodable("unknown_type", f"ce_type is none of this topic's: {', '.join(sorted(topic.by_type))}")
+        if value.startswith(BOM):
+            raise Undecodable("malformed", "the value begins with a byte order mark (BOM): send JSON without it")
+        if from_others and (where := member_twice(value)):
+            raise Undecodable("malformed", f"a member is there twice in one object: {where}")
         try:
             return validate(value)
         except ValidationError as error:
@@ -115,9 +132,11 @@ def decoder(topic: Topic) -> Callable[[Record], Any]:
 
 def undecodable(error: ValidationError) -> Undecodable:
     """Says which fields are wrong and how, without what they held."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_context=False)
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Undecodable("malformed", "the value is not a JSON object in UTF-8")
     # The first name is the model's own field; what follows may be a key that came in.
-    wrong = "; ".join(f"{problem['loc'][0] if problem['loc'] else 'value'}: {problem['msg']}" for problem in problems)
+    wrong = "; ".join(
+        f"{problem['loc'][0] if problem['loc'] else 'value'}: {in_words(problem)}" for problem in problems
+    )
     return Undecodable("wrong_field", wrong[:DETAIL_LIMIT])

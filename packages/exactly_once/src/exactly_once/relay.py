@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -20,7 +20,7 @@ from exactly_once.errors import OUTAGE
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
 from exactly_once.outbox import CHANNEL
-from exactly_once.own_topics import OwnTopics
+from exactly_once.own_topics import TAIL, WRITER_HEADER, OwnTopics
 from exactly_once.position import Partition
 from exactly_once.preflight import preflight
 from exactly_once.settings import KafkaSettings
@@ -30,6 +30,7 @@ logger: Final = logging.getLogger(__name__)
 LOCK: Final = 0x6A62_7265_6C61_79  # "jbrelay": one for each database
 BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 END_WITHIN: Final = 3.0
+AT_ONCE: Final = 1000  # records of others are looked up
 Row = asyncpg.Record
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Relay:
         self._metrics = metrics
         self._partition = DefaultPartitioner()
         self._failures = 0
+        self._writer = (WRITER_HEADER, b"")
         self._trouble: str | None = "not started"
 
     def problems(self) -> list[str]:
@@ -120,7 +122,10 @@ class Relay:
         )
         stack.push_async_callback(self._end, producer)
         await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.tuning.send_timeout))
+        self._writer = (WRITER_HEADER, (await connection.fetchval("SELECT name FROM exactly_once.writer")).encode())
+        log = await self._awake(connection, stack.enter_async_context(self._own.log()))
         ends = await self._awake(connection, self._ends(producer))
+        beside = _Beside(self._own.ends, ends)
         self._metrics.leads.set(1)
         self._failures, self._trouble = 0, None
         told_at = 0.0
@@ -134,13 +139,14 @@ class Relay:
                 self._settings.tuning.relay_batch,
             )
             if rows:
-                ends |= await self._awake(connection, self._publish(producer, rows))
+                ends |= await self._awake(connection, self._publish(producer, rows, beside))
                 await connection.execute(
                     "DELETE FROM exactly_once.outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
                 )
             if len(rows) < self._settings.tuning.relay_batch:
                 if through is not None:
                     ends = await self._awake(connection, self._ends(producer, ends))
+                    await self._look_beside(connection, log, beside)
                     await self._awake(connection, self._say_progress(producer, through, ends))
                     told_at = clock()
                 with suppress(TimeoutError):  # told is a hint that may be missed
@@ -173,7 +179,16 @@ class Relay:
                 ends |= {partition: end for partition, (_, end) in (await log.bounds(missing)).items()}
         return ends
 
-    async def _publish(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> dict[Partition, int]:
+    async def _look_beside(self, connection: "asyncpg.Connection[Row]", log: Log, beside: "_Beside") -> None:
+        """Looks up what stands beside this relay's own records. Raises Verdict."""
+        bounds = await self._awake(connection, log.bounds(beside.partitions))
+        if ranges := beside.take({partition: end for partition, (_, end) in bounds.items()}):
+            await self._own.look_up(connection, await self._awake(connection, log.between(ranges)))
+        self._metrics.strangers.set(self._own.strangers.total())
+
+    async def _publish(
+        self, producer: AIOKafkaProducer, rows: Sequence[Row], beside: "_Beside"
+    ) -> dict[Partition, int]:
         """Sends the rows, each key's in order, and waits until the broker has them; returns the new end offsets."""
         by_partition: dict[Partition, list[Row]] = defaultdict(list)
         for row in rows:
@@ -184,7 +199,9 @@ class Relay:
         async with asyncio.timeout(self._settings.tuning.send_timeout):
             for partition, batches in sent:
                 for count, acknowledged in batches:
-                    ends[partition] = (await acknowledged).offset + count
+                    offset = (await acknowledged).offset
+                    beside.sent(partition, offset, count)
+                    ends[partition] = offset + count
         for (topic, _), part in by_partition.items():
             self._metrics.published.labels(topic).inc(len(part))
         return ends
@@ -200,6 +217,7 @@ class Relay:
             count = 0
             for row in remaining:
                 headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
+                headers.append(self._writer)
                 if batch.append(key=row["key"], value=row["value"], timestamp=None, headers=headers) is None:
                     break
                 count += 1
@@ -218,7 +236,43 @@ class Relay:
             for (name, partition), end in sorted(ends.items(), reverse=True):
                 event = ProgressMade(topic=name, partition=partition, through=through, end_offset=end)
                 message = encode(event, self._source)
-                sent.append(await producer.send(topic, message.value, key=message.key, headers=message.headers))
+                headers = [*message.headers, self._writer]
+                sent.append(await producer.send(topic, message.value, key=message.key, headers=headers))
             await asyncio.wait(sent)
         for future in sent:
             future.result()
+
+
+class _Beside:
+    """What stands on the topics beside one relay's own records: those of relays before it, and of strangers."""
+
+    def __init__(self, looked_up: Mapping[Partition, int], ends: Mapping[Partition, int]) -> None:
+        """`looked_up`: up to where the topics have been; further back than a start would look is nothing looked up."""
+        self._next = {each: max(looked_up.get(each, 0), end - TAIL) for each, end in ends.items()}
+        self._ranges: dict[Partition, tuple[int, int]] = {}
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """All that are known."""
+        return list(self._next)
+
+    def sent(self, partition: Partition, offset: int, count: int) -> None:
+        """So many records, from this offset on, are the relay's own."""
+        self._until(partition, offset)
+        self._next[partition] = max(self._next[partition], offset + count)
+
+    def take(self, ends: Mapping[Partition, int]) -> dict[Partition, tuple[int, int]]:
+        """From where to where to look now that the partitions end there: of much a part, and the rest the next time."""
+        for partition, end in ends.items():
+            self._until(partition, end)
+        ranges = {each: (start, min(end, start + AT_ONCE)) for each, (start, end) in self._ranges.items()}
+        self._ranges = {
+            each: (ranges[each][1], end) for each, (_, end) in self._ranges.items() if ranges[each][1] < end
+        }
+        return ranges
+
+    def _until(self, partition: Partition, offset: int) -> None:
+        start = self._next.setdefault(partition, offset)
+        if offset > start:
+            self._ranges[partition] = (self._ranges.get(partition, (start,))[0], offset)
+            self._next[partition] = offset

@@ -29,6 +29,10 @@ class Tuning:
     relay_idle_limit: float = 8  # a frozen relay loses its lock
     progress_interval: float = 1  # between two `progress` events
     send_timeout: float = 20  # the result of a send counts as unknown
+    kept_of_sender: int = (
+        2_000  # bad records of one sender that do not count towards a flood; beyond it they are counted
+    )
+    kept_of_senders: int = 10_000  # of all together
 
 
 class TopicSettings(BaseModel):

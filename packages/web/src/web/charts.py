@@ -40,10 +40,11 @@ def width(rate: float | None) -> str:
 def bars(by_day: Mapping[date, int], last: date) -> list[Bar]:
     """A bar for every day from the first to `last`, empty days too, in a field of 10 by 100 for each.
 
-    Three weeks at least: few days do not look like many.
+    Three weeks at least: few days do not look like many. A year of empty days at most: no day with a bar is lost.
     """
     if not by_day:
         return []
+    last = min(last, max(by_day) + timedelta(days=365))
     length = min(max((last - min(by_day)).days + 1, 21), 400)
     days = [last - timedelta(days=length - 1 - number) for number in range(length)]
     most = max(by_day.values())

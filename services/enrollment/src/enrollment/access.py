@@ -12,6 +12,7 @@ FIGURES: Final = may(
 PERSONS: Final = may(Role.REVIEWER, Role.ADMINISTRATOR)
 
 ACCESS: Final[Table] = {
+    "GET /v1/campaigns": PUBLIC,  # which there are
     f"PUT {OF}": CAMPAIGN,
     f"GET {OF}": PUBLIC,  # its dates; a counter asks for its clock
     f"PUT {OF}/schools/{{npsn}}": CAMPAIGN,

@@ -16,6 +16,7 @@ from enrollment.identity.vault import Vault
 from enrollment.persons.store import PERSONS
 from enrollment.schools.store import SCHOOLS
 from enrollment.settings import Settings
+from enrollment.submissions.readmission import Readmission
 from enrollment.targets.store import STATEMENTS, TARGETS
 
 NAME: Final = "enrollment"
@@ -30,8 +31,9 @@ def build(settings: Settings) -> App:
     pool, commands = service.pool, Commands(service.pool, service.verified, opened)
     vault = Vault(settings.master_key_bytes)
     keys = SealingKeys(vault, pool)
+    submitted = subscriptions(vault, keys, service.registry)
     return service.app(
-        subscriptions=subscriptions(vault, keys, service.registry),
+        subscriptions=submitted,
         routers=[
             campaigns.router(pool, commands),
             schools.router(pool, commands),
@@ -42,4 +44,5 @@ def build(settings: Settings) -> App:
         ],
         access=ACCESS,
         components=[keys],
+        workers=[Readmission(settings, service.batches, service.verified, submitted)],
     )

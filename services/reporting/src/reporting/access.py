@@ -10,6 +10,7 @@ FIGURES: Final = may(
 )
 
 ACCESS: Final[Table] = {
+    "GET /v1/campaigns": PUBLIC,  # which there are
     f"GET {OF}/coverage": PUBLIC,
     f"GET {OF}/late": FIGURES,
     f"GET {OF}/schools": FIGURES,

@@ -7,9 +7,10 @@ from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
 from reporting.access import ACCESS
-from reporting.api import coverage, facts, stream
+from reporting.api import campaigns, coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
+from reporting.questions.turns import Questions
 from reporting.settings import Settings
 
 NAME: Final = "reporting"
@@ -32,10 +33,16 @@ def build(settings: Settings) -> App:
     """Wires the service; connects nothing."""
     service = Service(NAME, settings, migrations=MIGRATIONS, server=SERVER, batches=BATCHES, reset=as_it_is)
     live = Live(service.pool, settings.dsn, settings.pace)
+    questions = Questions(service.pool)
     return service.app(
         subscriptions=subscriptions(),
-        routers=[coverage.router(service.pool), facts.router(service.pool), stream.router(live)],
+        routers=[
+            campaigns.router(questions),
+            coverage.router(questions),
+            facts.router(questions),
+            stream.router(live),
+        ],
         access=ACCESS,
         components=[live],
-        pages=lambda http: pages.mount(http, service.pool, live),
+        pages=lambda http: pages.mount(http, questions, live),
     )

@@ -1,9 +1,9 @@
 """HTTP in: the campaign."""
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from chassis.bodies import Expected, Revised
 from chassis.commands import Answer, Commands, IdempotencyKey, answer
@@ -30,11 +30,17 @@ class PutCampaign(Revised):
     kinds: list[Kind] = Field(default_factory=list, max_length=1000)
 
 
+class CampaignsReturn(BaseModel):
+    """The campaigns as they are now."""
+
+    campaigns: list[CampaignOpened]
+
+
 def router(pool: Pool, commands: Commands) -> APIRouter:
-    routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["campaign"], responses=problems(NOT_FOUND))
+    routes = APIRouter(prefix="/v1/campaigns", tags=["campaign"], responses=problems(NOT_FOUND))
 
     @routes.put(
-        "",
+        "/{campaign}",
         response_model=CampaignOpened,
         responses={
             **problems(REFUSED, STALE_REVISION, EXISTS, INVALID, KEY_REUSED),
@@ -58,7 +64,14 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
 
         return await commands.once(request, f"campaign {campaign}", key, command)
 
-    @routes.get("", response_model=CampaignOpened, responses={200: {"headers": ETAG}})
+    @routes.get("", response_model=CampaignsReturn)
+    async def get_campaigns() -> Response:
+        """Every campaign as it is now, by its slug."""
+        async with pool.acquire() as tx:
+            campaigns = await store.every(tx)
+        return JSONResponse({"campaigns": [each.model_dump(mode="json", exclude_none=True) for each in campaigns]})
+
+    @routes.get("/{campaign}", response_model=CampaignOpened, responses={200: {"headers": ETAG}})
     async def get_campaign(campaign: Campaign) -> Response:
         """The campaign as it is now."""
         async with pool.acquire() as tx:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -31,6 +30,8 @@ from enrollment.campaigns.store import CAMPAIGNS
 from enrollment.devices import codes, decisions, store
 from enrollment.identity.keys import SealingKeys, base64url
 from enrollment.identity.sealed_messages import from_base64
+from enrollment.identity.signing_keys import is_signing_key
+from enrollment.submissions.readmission import readmit
 from exactly_once import Connection
 
 
@@ -140,6 +141,8 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
             if await store.register(tx, body.device_id, public_key) != public_key:
                 raise Taken("This device_id is registered with another key: choose another device_id.")
             new = await store.place(tx, body.device_id, body.campaign, body.kind, body.place)
+            if new:
+                await readmit(tx, body.device_id, body.campaign)
             if only_new and not new:
                 raise Problem(EXISTS, "The device is registered for this campaign.")
             returned = DeviceReturn(**{**body.model_dump(exclude={"code"}), "public_key": base64url(public_key)})
@@ -202,11 +205,9 @@ def _require_administrator(caller: Caller, campaign: str) -> None:
 
 
 def _public_key(text: str) -> bytes:
-    public_key = from_base64(text.encode())
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key or b"")
-    except ValueError:
-        public_key = None
-    if public_key is None:
-        raise Refused("", ("#/public_key", "must be the 32 bytes of an Ed25519 public key in base64url"))
+    public_key = from_base64(text.encode()) or b""
+    if not is_signing_key(public_key):
+        raise Refused(
+            "", ("#/public_key", "must be an Ed25519 public key (RFC 8032, no point of small order) in base64url")
+        )
     return public_key

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,9 +23,10 @@ from contracts.types import AnyUuid, Campaign, Group, Reason
 from enrollment.campaigns.store import opened as opened_campaign
 from enrollment.persons import store
 from enrollment.persons.handlers import Operation, lock_person, operate
-from enrollment.persons.revisions import KnownPerson
-from enrollment.persons.rules import Submission
+from enrollment.persons.revisions import KnownPerson, LastDecision
 from exactly_once import Connection
+
+PAGE: Final = 100  # submissions in an answer that does not say how many
 
 
 class Void(Revised):
@@ -69,7 +70,10 @@ class PersonSubmission(BaseModel):
 
 
 class PersonReturn(BaseModel):
-    """A person as published last, and all their submissions. Revision 0: no recording has ever counted."""
+    """A person as published last, and their submissions, by when they were recorded.
+
+    Revision 0: no recording has ever counted. `next` is there when more submissions follow: read on with `after`.
+    """
 
     campaign: str
     person_id: str
@@ -86,6 +90,7 @@ class PersonReturn(BaseModel):
     received_at: datetime | None = None
     submission_id: str | None = None
     submissions: list[PersonSubmission]
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +108,19 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["recordings"], responses=problems(NOT_FOUND))
 
     @routes.get("/recordings/{person_id}", response_model=PersonReturn, responses={200: {"headers": ETAG}})
-    async def get_person(campaign: Campaign, person_id: AnyUuid) -> Response:
+    async def get_person(
+        campaign: Campaign,
+        person_id: AnyUuid,
+        after: Annotated[AnyUuid | None, Query(description="`next` of the last answer.")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = PAGE,
+    ) -> Response:
         """A person's state and submissions; nothing that says who it is."""
         key = (campaign, person_id)
         async with pool.acquire() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
             await opened_campaign(tx, campaign)
-            person = (await store.load(tx, {key}))[key]
-            if not person.person.submissions:
+            if not await store.exists(tx, key):
                 raise Unknown("There is no such person in this campaign.")
-            return (await _returned(tx, person)).response()
+            return (await _returned(tx, (await store.load(tx, {key}))[key], after, limit)).response()
 
     documented: dict[str, Any] = {
         "response_model": PersonReturn,
@@ -145,18 +154,19 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
     return routes
 
 
-async def _returned(tx: Connection, person: KnownPerson) -> Answer:
-    last = await store.PERSONS.last(tx, person.campaign, person.person_id)
+async def _returned(tx: Connection, person: KnownPerson, after: str | None = None, limit: int = PAGE) -> Answer:
+    key = (person.campaign, person.person_id)
+    last = await store.PERSONS.last(tx, *key)
     if last is None or person.state is None:
         state = {"campaign": person.campaign, "person_id": person.person_id, "revision": 0, "counts": False}
     else:
         state = {**last.model_dump(mode="json"), "submission_id": person.state.submission_id}
-    in_order = sorted(person.person.submissions.values(), key=lambda s: (s.recorded_at, s.submission_id))
-    submissions = [{**asdict(submission), **_decided(person, submission)} for submission in in_order]
-    returned = PersonReturn.model_validate({**state, "submissions": submissions})
+    page = await store.page(tx, key, after, limit + 1)
+    submissions = [{**asdict(submission), **_decided(last_decision)} for submission, last_decision in page[:limit]]
+    further = submissions[-1]["submission_id"] if len(page) > limit else None
+    returned = PersonReturn.model_validate({**state, "submissions": submissions, "next": further})
     return Answer(200, returned.model_dump(mode="json", exclude_none=True), {"ETag": etag(person.revision)})
 
 
-def _decided(person: KnownPerson, submission: Submission) -> dict[str, Any]:
-    last = person.decided[submission.submission_id]
+def _decided(last: LastDecision) -> dict[str, Any]:
     return {**asdict(last.decision), "revision": last.revision, "known_at": last.known_at}

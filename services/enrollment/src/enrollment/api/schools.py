@@ -15,8 +15,9 @@ from chassis.commands import Answer, Commands, IdempotencyKey, answer
 from chassis.conditional import IfMatchOrNew
 from chassis.db import Pool
 from chassis.openapi import ETAG, problems
-from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION
-from chassis.refusal import Unknown
+from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
+from chassis.refusal import Check, Refused, Stale, Unknown
+from contracts.envelope import HasRevision
 from contracts.schools import CampaignOpened, SchoolKind, SchoolListed
 from contracts.types import Campaign, Flag, Label, Npsn
 from enrollment.campaigns.store import lock
@@ -44,10 +45,29 @@ class PutSchool(Revised, School):
     npsn: Annotated[Npsn | None, Field(description="If given, the one in the address.")] = None
 
 
-class NamedSchool(School):
-    """A school among many."""
+class NamedSchool(Revised, School):
+    """A school among many, also as it was read."""
 
     npsn: Npsn
+
+    def expected_at(self, index: int, opened: CampaignOpened) -> Check:
+        """What is expected of its last revision, said of this place in the list."""
+
+        def check(last: HasRevision | None) -> None:
+            try:
+                self.check_address(campaign=opened.campaign)
+                self.check(opened.clock, None, last)
+                if self.known_at not in (None, last and last.known_at):
+                    raise Refused("", ("#/known_at", "is said once for all, beside `schools`"))
+            except Refused as refused:
+                errors = ((f"#/schools/{index}{pointer[1:]}", detail) for pointer, detail in refused.errors)
+                raise Refused(refused.detail, *errors) from None
+            except Stale as stale:
+                detail = f"is another one by now: {stale.current}"
+                where = [{"pointer": f"#/schools/{index}/revision", "detail": detail}]
+                raise Problem(STALE_REVISION, "Read it again, then decide.", errors=where) from None
+
+        return check
 
 
 class PutSchools(Command):
@@ -87,21 +107,24 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
         async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
             body.check_address(npsn=npsn)
             check = Expected(body, opened.clock, expected)
-            (school,) = await list_schools(tx, opened, [{**body.said("npsn"), "npsn": npsn}], now, check)
+            (school,) = await list_schools(tx, opened, [{**body.said("npsn"), "npsn": npsn}], now, [check])
             return answer(school, 200 if check.last else 201)
 
         return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="schools"))
 
-    @routes.post("/schools:batch", response_model=SchoolsReturn, responses=problems(INVALID, KEY_REUSED))
+    @routes.post(
+        "/schools:batch", response_model=SchoolsReturn, responses=problems(STALE_REVISION, INVALID, KEY_REUSED)
+    )
     async def put_schools(
         request: Request, campaign: Campaign, body: PutSchools, key: IdempotencyKey = None
     ) -> Response:
-        """Lists many schools, or changes what is said of them: all or none."""
+        """Lists many schools, or changes what is said of them: all or none. The list that was read can come back."""
 
         async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
             body.check_clock(opened.clock)
-            states = [school.model_dump() for school in body.schools]
-            return Answer(200, _returned(await list_schools(tx, opened, states, now)))
+            states = [school.said() for school in body.schools]
+            checks = [school.expected_at(index, opened) for index, school in enumerate(body.schools)]
+            return Answer(200, _returned(await list_schools(tx, opened, states, now, checks)))
 
         return await commands.do(request, campaign, key, body, act, partial(lock, campaign=campaign, part="schools"))
 

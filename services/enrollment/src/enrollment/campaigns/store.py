@@ -27,6 +27,12 @@ async def opened(tx: Connection, campaign: str) -> CampaignOpened:
     return last
 
 
+async def every(tx: Connection) -> list[CampaignOpened]:
+    """All campaigns as they are now, by their slugs."""
+    newest = f"SELECT DISTINCT ON (campaign) type, data::text FROM {CAMPAIGNS.name} ORDER BY campaign, revision DESC"  # noqa: S608
+    return [CAMPAIGNS.fact(row) for row in await tx.fetch(newest)]
+
+
 async def has_submissions(tx: Connection, campaign: str) -> bool:
     """Whether a submission has been assessed by the campaign's rules."""
     exists: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM enrollment.submission WHERE campaign = $1)", campaign)

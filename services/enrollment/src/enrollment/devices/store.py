@@ -64,7 +64,9 @@ async def add_closed_sessions(tx: Connection, events: Collection[tuple[SessionCl
         await tx.execute(
             """
             INSERT INTO enrollment.session_closed
-            SELECT * FROM jsonb_populate_recordset(NULL::enrollment.session_closed, $1::text::jsonb)
+                   (campaign, session_id, device_id, device_seq, kind, place, closed_at, received_at, submissions)
+            SELECT campaign, session_id, device_id, device_seq, kind, place, closed_at, received_at, submissions
+              FROM jsonb_populate_recordset(NULL::enrollment.session_closed, $1::text::jsonb)
              ORDER BY campaign, session_id, device_id, device_seq
                 ON CONFLICT DO NOTHING
             """,

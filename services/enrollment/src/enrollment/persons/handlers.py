@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from chassis.refusal import Check, Refused, Unknown, unchecked
 from contracts.decisions import SubmissionDecided
@@ -11,9 +11,14 @@ from contracts.envelope import next_known_at
 from enrollment.devices import decisions
 from enrollment.persons import store
 from enrollment.persons.revisions import KnownPerson, Step, change
-from enrollment.persons.rules import Cause, Person, counting
+from enrollment.persons.rules import Cause, Person, State
 from enrollment.persons.store import Key
 from exactly_once import Connection
+
+NOTHING_TO: Final = {
+    "void": "No recording of this person counts: there is nothing to void.",
+    "restore": "It is not voided: there is nothing to restore.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,11 @@ async def operate(
     """
     before = (await store.load(tx, {key}))[key]
     check(before)
-    submission_id, person, cause = await _effect(tx, key, before.person, operation)
+    submission_id = await _submission_id(tx, key, before.state, operation)
+    if submission_id is not None:
+        following = await store.first_standing(tx, key, besides=submission_id)
+        before = await store.recall(tx, before, {submission_id, *filter(None, [following])})
+    person, cause = _effect(before.person, operation, submission_id)
     step = change(before, person, cause, now)
     await store.add_operation(
         tx,
@@ -66,21 +75,31 @@ async def operate(
     return step.known
 
 
-async def _effect(tx: Connection, key: Key, person: Person, wanted: Operation) -> tuple[str | None, Person, Cause]:
-    """Which submission it concerns, the person afterwards, and the cause to publish."""
-    if wanted.submission_id is not None and wanted.submission_id not in person.submissions:
-        raise Refused("", ("#/submission_id", "this person has no such submission"))
+async def _submission_id(tx: Connection, key: Key, state: State | None, wanted: Operation) -> str | None:
+    """Which submission is meant; None: the person, whatever was submitted."""
     if wanted.operation == "reattribute":
-        return None, person.reattributed_to(wanted.group), "reattributed"
+        return None
+    submission_id = wanted.submission_id
+    if submission_id is None and wanted.operation == "restore":
+        submission_id = await store.last_voided(tx, key)
+    elif submission_id is None and state is not None and state.counts:
+        submission_id = state.submission_id
+    if submission_id is None:
+        raise Refused(NOTHING_TO[wanted.operation])
+    return submission_id
+
+
+def _effect(person: Person, wanted: Operation, submission_id: str | None) -> tuple[Person, Cause]:
+    """The person afterwards, and the cause to publish."""
+    if submission_id is None:
+        return person.reattributed_to(wanted.group), "reattributed"
+    if submission_id not in person.submissions:
+        raise Refused("", ("#/submission_id", "this person has no such submission"))
+    voided = person.submissions[submission_id].voided
     if wanted.operation == "void":
-        first = counting(person.submissions.values())
-        submission_id = wanted.submission_id or (first.submission_id if first else None)
-        if submission_id is None:
-            raise Refused("No recording of this person counts: there is nothing to void.")
-        if person.submissions[submission_id].voided:
+        if voided:
             raise Refused("This submission is voided already.")
-        return submission_id, person.voided(submission_id), "voided"
-    submission_id = wanted.submission_id or await store.last_voided(tx, key)
-    if submission_id is None or not person.submissions[submission_id].voided:
-        raise Refused("It is not voided: there is nothing to restore.")
-    return submission_id, person.restored(submission_id), "restored"
+        return person.voided(submission_id), "voided"
+    if not voided:
+        raise Refused(NOTHING_TO["restore"])
+    return person.restored(submission_id), "restored"

@@ -29,7 +29,10 @@ class LastDecision:
 
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
-    """A person with the last revisions that were published. Revision 0: nothing was, since none has ever counted."""
+    """A person with the last revisions that were published. Revision 0: nothing was, since none has ever counted.
+
+    Of the submissions, `decided` has the last decisions of those that `person` has.
+    """
 
     campaign: str
     person_id: str
@@ -38,6 +41,16 @@ class KnownPerson:
     revision: int = 0
     known_at: datetime | None = None
     decided: Mapping[str, LastDecision] = field(default_factory=dict)
+
+    def recalling(self, submission: Submission, last: LastDecision) -> "KnownPerson":
+        """With one more of their submissions, and what was decided of it last."""
+        decided = {**self.decided, submission.submission_id: last}
+        return replace(self, person=self.person.recorded(submission), decided=decided)
+
+    def settled(self) -> "KnownPerson":
+        """With the one submission that the last revision comes from: the next arrival is compared with no other."""
+        kept = [] if self.state is None else [self.state.submission_id]
+        return replace(self, person=self.person.only(*kept), decided={each: self.decided[each] for each in kept})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +73,11 @@ def change(known: KnownPerson, person: Person, cause: Cause, now: datetime) -> S
             decided[submission_id] = LastDecision(decision, event.revision, event.known_at)
             decision_events.append(event)
     after = state(person, known.state)
+    settled = replace(known, person=person, state=after, decided=decided).settled()
     if after is None or after == known.state:
-        return Step(replace(known, person=person, state=after, decided=decided), None, decision_events)
-    event_of_person = _person_event(known, after, person.submissions[after.submission_id], now, cause)
-    return Step(
-        KnownPerson(
-            known.campaign, known.person_id, person, after, event_of_person.revision, event_of_person.known_at, decided
-        ),
-        event_of_person,
-        decision_events,
-    )
+        return Step(settled, None, decision_events)
+    told = _person_event(known, after, person.submissions[after.submission_id], now, cause)
+    return Step(replace(settled, revision=told.revision, known_at=told.known_at), told, decision_events)
 
 
 def decision_event(

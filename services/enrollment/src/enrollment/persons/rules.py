@@ -2,6 +2,9 @@
 
 One person counts once: of the standing recordings the earliest counts, the others are duplicates. A person is folded
 from submissions that arrive late, twice and in any order; who counts depends on none of that.
+
+Nor does it take all of them. What is said of some is the same among all, as long as they have the one that counts: the
+others stay what they were. So an arrival is compared with one submission, a void with the next that stands besides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,7 +53,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """All that is known of one person: their submissions by id, and the office's word on the group."""
+    """What is known of one person: of their submissions, by id, as many as it takes; the office's word on the group."""
 
     submissions: Mapping[str, Submission] = field(default_factory=dict)
     reattributed: str | None = None
@@ -70,6 +73,10 @@ class Person:
     def reattributed_to(self, group: str | None) -> "Person":
         """After the office said where the person counts, whatever the counters say."""
         return replace(self, reattributed=group)
+
+    def only(self, *submission_ids: str) -> "Person":
+        """Without the other submissions."""
+        return replace(self, submissions={kept: self.submissions[kept] for kept in submission_ids})
 
 
 @dataclass(frozen=True, slots=True)

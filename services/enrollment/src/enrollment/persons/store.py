@@ -1,7 +1,6 @@
-"""SQL of persons and their decisions. A handful of statements for a batch, however many submissions it has."""
+"""SQL of persons and their decisions: a handful of statements for a batch, that read what changes and no history."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -30,81 +29,144 @@ async def lock(tx: Connection, keys: Collection[Key]) -> set[Key]:
     return {(row["campaign"], row["person_id"]) for row in rows}
 
 
+async def exists(tx: Connection, key: Key) -> bool:
+    query = "SELECT EXISTS (SELECT FROM enrollment.person WHERE campaign = $1 AND person_id = $2::text::uuid)"
+    is_there: bool = await tx.fetchval(query, *key)
+    return is_there
+
+
 async def load(tx: Connection, keys: Collection[Key]) -> dict[Key, KnownPerson]:
-    """Persons as they are known, with the last revisions. Lock them first to build on it."""
-    submissions, decided = await _submissions(tx, keys)
-    voided, reattributed = await _operations(tx, keys)
-    states = await _states(tx, keys)
+    """Persons as they are known, each with the one submission that the last revision comes from.
+
+    That is all an arrival is compared with, and `recall` adds what the office means. Lock them first to build on it.
+    """
+    states, reattributed = await _states(tx, keys), await _reattributed(tx, keys)
+    submissions = await _submissions(
+        tx, [(campaign, state.submission_id) for (campaign, _), (state, *_) in states.items()]
+    )
     persons = {}
     for key in keys:
-        person = Person({r.submission_id: r for r in submissions[key]}, reattributed.get(key))
-        for submission_id in voided[key]:
-            person = person.voided(submission_id)
         state, revision, known_at = states.get(key, (None, 0, None))
-        persons[key] = KnownPerson(*key, person, state, revision, known_at, decided[key])
+        person = KnownPerson(*key, Person(reattributed=reattributed.get(key)), state, revision, known_at)
+        persons[key] = person if state is None else person.recalling(*submissions[key[0], state.submission_id])
     return persons
 
 
-async def _submissions(
-    tx: Connection, keys: Collection[Key]
-) -> tuple[dict[Key, list[Submission]], dict[Key, dict[str, LastDecision]]]:
+async def recall(tx: Connection, person: KnownPerson, submission_ids: Collection[str]) -> KnownPerson:
+    """The person with these submissions too; those that are not theirs are left out."""
+    theirs = await tx.fetch(
+        """
+        SELECT $1::text, sent.submission_id
+          FROM unnest($3::text[]) AS sent (submission_id)
+         CROSS JOIN LATERAL (
+                   SELECT person_id FROM enrollment.person_submission AS stored
+                    WHERE stored.campaign = $1 AND stored.submission_id = sent.submission_id::uuid
+                    LIMIT 1) AS link
+         WHERE link.person_id = $2::text::uuid
+        """,
+        person.campaign,
+        person.person_id,
+        list(submission_ids),
+    )
+    for submission, last in (await _submissions(tx, [tuple(row) for row in theirs])).values():
+        person = person.recalling(submission, last)
+    return person
+
+
+async def first_standing(tx: Connection, key: Key, *, besides: str) -> str | None:
+    """The submission that counts if `besides` does not."""
+    submission_id: str | None = await tx.fetchval(
+        """
+        SELECT submission_id::text FROM enrollment.person_submission
+         WHERE campaign = $1 AND person_id = $2::text::uuid AND submission_id <> $3::text::uuid
+           AND NOT held AND NOT voided
+         ORDER BY recorded_at, submission_id LIMIT 1
+        """,
+        *key,
+        besides,
+    )
+    return submission_id
+
+
+async def page(tx: Connection, key: Key, after: str | None, limit: int) -> list[tuple[Submission, LastDecision]]:
+    """A person's submissions behind one of them, None: from the first, in the order in which they would count."""
     rows = await tx.fetch(
         """
-        SELECT campaign, link.person_id::text, submission_id::text, submission.device_id, submission.device_seq,
-               recorded_at, recorded_on, received_at, kind, "group", domicile_regency, session_id::text, held,
-               last.outcome, last.reason, last.revision, last.known_at
-          FROM unnest($1::text[], $2::text[]::uuid[]) AS wanted (campaign, person_id)
-          JOIN enrollment.person_submission AS link USING (campaign, person_id)
-          JOIN enrollment.submission USING (campaign, submission_id)
-          JOIN LATERAL (
-                   SELECT data ->> 'outcome' AS outcome, data ->> 'reason' AS reason, revision, known_at
+        SELECT campaign, submission_id::text FROM enrollment.person_submission
+         WHERE campaign = $1 AND person_id = $2::text::uuid
+           AND (recorded_at, submission_id) > (
+                   SELECT recorded_at, submission_id FROM enrollment.person_submission
+                    WHERE campaign = $1 AND submission_id = $3::text::uuid
+                   UNION ALL SELECT '-infinity', '00000000-0000-0000-0000-000000000000' WHERE $3 IS NULL)
+         ORDER BY recorded_at, submission_id LIMIT $4
+        """,
+        *key,
+        after,
+        limit,
+    )
+    return list((await _submissions(tx, [tuple(row) for row in rows])).values())
+
+
+async def _submissions(tx: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Submission, LastDecision]]:
+    """Submissions with their last decisions, in the order of `keys`: each is looked up, whatever a plan may prefer."""
+    rows = await tx.fetch(
+        """
+        SELECT sent.campaign, submission.*, link.voided, last.*
+          FROM unnest($1::text[], $2::text[]::uuid[]) WITH ORDINALITY AS sent (campaign, submission_id, ord)
+         CROSS JOIN LATERAL (
+                   SELECT submission_id::text, device_id, device_seq, recorded_at, recorded_on, received_at, kind,
+                          "group", domicile_regency, session_id::text, held
+                     FROM enrollment.submission AS stored
+                    WHERE stored.campaign = sent.campaign AND stored.submission_id = sent.submission_id
+                    LIMIT 1) AS submission
+         CROSS JOIN LATERAL (
+                   SELECT voided FROM enrollment.person_submission AS stored
+                    WHERE stored.campaign = sent.campaign AND stored.submission_id = sent.submission_id
+                    LIMIT 1) AS link
+         CROSS JOIN LATERAL (
+                   SELECT data ->> 'outcome', data ->> 'reason', revision, known_at
                      FROM enrollment.submission_decision_revision AS decision
-                    WHERE decision.campaign = link.campaign AND decision.id = link.submission_id::text
-                    ORDER BY revision DESC LIMIT 1) AS last ON true
+                    WHERE decision.campaign = sent.campaign AND decision.id = sent.submission_id::text
+                    ORDER BY revision DESC LIMIT 1) AS last
+         ORDER BY ord
         """,
         *columns(keys),
     )
-    submissions: dict[Key, list[Submission]] = defaultdict(list)
-    decided: dict[Key, dict[str, LastDecision]] = defaultdict(dict)
-    for row in rows:
-        key, values = (row["campaign"], row["person_id"]), tuple(row)[2:]
-        submissions[key].append(Submission(*values[:11]))
-        outcome, reason, revision, known_at = values[11:]
-        decided[key][values[0]] = LastDecision(Decision(outcome, reason), revision, known_at)
-    return submissions, decided
+    return {
+        (campaign, values[0]): (Submission(*values), LastDecision(Decision(outcome, reason), revision, known_at))
+        for campaign, *values, outcome, reason, revision, known_at in rows
+    }
 
 
-async def _operations(tx: Connection, keys: Collection[Key]) -> tuple[dict[Key, set[str]], dict[Key, str]]:
-    """The voided submissions and the office's word on the group: of each the last."""
+async def _reattributed(tx: Connection, keys: Collection[Key]) -> dict[Key, str]:
+    """The office's last word on the group."""
     rows = await tx.fetch(
         """
-        SELECT campaign, person_id::text, operation, submission_id::text, "group" FROM enrollment.operation
-         WHERE (campaign, person_id) IN (SELECT * FROM unnest($1::text[], $2::text[]::uuid[]))
-         ORDER BY number
+        SELECT wanted.campaign, wanted.person_id::text, last."group"
+          FROM unnest($1::text[], $2::text[]::uuid[]) AS wanted (campaign, person_id)
+         CROSS JOIN LATERAL (
+                   SELECT "group" FROM enrollment.operation
+                    WHERE operation.campaign = wanted.campaign AND operation.person_id = wanted.person_id
+                      AND operation = 'reattribute'
+                    ORDER BY number DESC LIMIT 1) AS last
         """,
         *columns(keys),
     )
-    voided: dict[Key, set[str]] = defaultdict(set)
-    reattributed: dict[Key, str] = {}
-    for campaign, person_id, operation, submission_id, group in rows:
-        if operation == "void":
-            voided[campaign, person_id].add(submission_id)
-        elif operation == "restore":
-            voided[campaign, person_id].discard(submission_id)
-        else:
-            reattributed[campaign, person_id] = group
-    return voided, reattributed
+    return {(campaign, person_id): group for campaign, person_id, group in rows}
 
 
 async def last_voided(tx: Connection, key: Key) -> str | None:
     """The submission that was voided last of those that still are."""
     submission_id: str | None = await tx.fetchval(
         """
-        SELECT submission_id::text
-          FROM (SELECT DISTINCT ON (submission_id) submission_id, operation, number FROM enrollment.operation
-                 WHERE campaign = $1 AND person_id = $2::text::uuid AND operation IN ('void', 'restore')
-                 ORDER BY submission_id, number DESC) AS last
-         WHERE operation = 'void' ORDER BY number DESC LIMIT 1
+        SELECT operation.submission_id::text
+          FROM enrollment.operation
+         CROSS JOIN LATERAL (
+                   SELECT voided FROM enrollment.person_submission AS stored
+                    WHERE stored.campaign = operation.campaign AND stored.submission_id = operation.submission_id
+                    LIMIT 1) AS link
+         WHERE campaign = $1 AND person_id = $2::text::uuid AND operation = 'void' AND link.voided
+         ORDER BY number DESC LIMIT 1
         """,
         *key,
     )

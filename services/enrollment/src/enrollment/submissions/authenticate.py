@@ -19,6 +19,7 @@ from contracts.submissions import RecordingSubmitted, SessionClosed, id_as_writt
 from enrollment.devices.store import Device
 from enrollment.identity import rules as identity
 from enrollment.identity.sealed_messages import open_sealed, signed_by
+from enrollment.identity.signing_keys import is_signing_key
 from enrollment.identity.store import Citizen
 from enrollment.identity.vault import Vault
 from enrollment.persons.rules import UnidentifiedReason, held_because, person_id_of
@@ -29,7 +30,7 @@ EPOCH: Final = datetime.fromtimestamp(0, UTC)
 Message = RecordingSubmitted | SessionClosed
 UnauthenticatedReason = Literal[
     "unknown_device", "bad_signature", "unknown_campaign", "replay_header_in_live_campaign", "malformed_replayed_at",
-    "wrong_field",
+    "wrong_field", "weak_key",
 ]  # fmt: skip
 
 
@@ -39,6 +40,11 @@ class Unauthenticated:
 
     reason: UnauthenticatedReason
     detail: str
+
+    @property
+    def of_sender(self) -> bool:
+        """Whether nobody vouches for it, or its device alone has it wrong: a key, a campaign, a clock."""
+        return self.reason not in ("replay_header_in_live_campaign", "malformed_replayed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Authenticator:
         device = self.devices.get(event.device_id)
         if device is None:
             return Unauthenticated("unknown_device", "register the device, then replay")
+        if not is_signing_key(device.public_key):
+            return Unauthenticated("weak_key", "anybody could sign for this device: register it anew, with another key")
         value = record.value or b""
         if not signed_by(device.public_key, header(record.headers, SIGNATURE_HEADER), value):
             return Unauthenticated(

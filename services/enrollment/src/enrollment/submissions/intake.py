@@ -46,7 +46,7 @@ class Intake:
         closed: list[Closed] = []
         for received, assessment in zip(batch, assessments, strict=True):
             if isinstance(assessment, Unauthenticated):
-                batch.reject(received, assessment.reason, assessment.detail)
+                batch.reject(received, assessment.reason, assessment.detail, of_sender=assessment.of_sender)
             elif isinstance(assessment, Closed):
                 closed.append(assessment)
             else:

@@ -1,40 +1,25 @@
 """What the questions have in common: their parameters, entity tags, and how answers are sent."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Query
-from pydantic import BaseModel, BeforeValidator
+from fastapi import Depends, Path
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from chassis.conditional import IfNoneMatch, etag, not_modified
 from chassis.openapi import problems
 from chassis.problems import NOT_FOUND
-from contracts.types import Campaign, Day, Instant
-from exactly_once import Connection, Pool
+from contracts.types import Campaign
+from exactly_once import Connection
+from reporting.questions.asked import AsOf, KnownAt, instant_asked
 from reporting.questions.moment import Heard, Moment
-from reporting.questions.reading import hear, moment, snapshot
-
-_OFFSET_IN_A_URL: Final = re.compile(r" (\d\d:?\d\d)$")
-
-
-def _plus(value: object) -> object:
-    """In a query `+07:00` means ` 07:00`: people forget to write `%2B`."""
-    return _OFFSET_IN_A_URL.sub(r"+\1", value) if isinstance(value, str) else value
-
+from reporting.questions.reading import hear, moment
+from reporting.questions.turns import Questions
 
 Slug = Annotated[Campaign, Path()]
-AsOf = Annotated[
-    Day | None, Query(description="Recorded until the end of this day; default: the day of `known_at`, or the latest.")
-]
-KnownAt = Annotated[
-    Instant | None,
-    BeforeValidator(_plus),
-    Query(description="As known at this instant (RFC 3339 with offset); default: as known now."),
-]
 HEADERS: Final = {
     "ETag": {"description": 'The revision: `"7"`; with a day that time moved: `"7.2024-11-08"`; weak if not final.',
              "schema": {"type": "string"}},
@@ -72,14 +57,20 @@ Asked = Annotated[Question, Depends()]
 
 
 async def answer(
-    pool: Pool,
+    questions: Questions,
     asked: Question,
     work: Callable[[Connection, Moment], Awaitable[BaseModel]],
     find: Callable[[Connection, Heard, date | None, datetime | None], Awaitable[Moment]] = moment,
+    *,
+    dear: bool = False,
 ) -> Response:
-    """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304."""
-    async with snapshot(pool) as tx:
-        at = await find(tx, await hear(tx, asked.campaign), asked.as_of, asked.known_at)
+    """Sends what `work` makes of the moment that `find` finds, in one transaction, or 304.
+
+    What was known at an instant is dear to find out; so is what says so. Raises Busy.
+    """
+    async with questions.snapshot(dear=dear or asked.known_at is not None) as tx:
+        heard = await hear(tx, asked.campaign)
+        at = await find(tx, heard, asked.as_of, instant_asked(asked.known_at, heard))
         tag = entity_tag(at)
         headers = {"ETag": tag, "Cache-Control": FOR_EVER if at.settled else "no-cache"}
         if same := not_modified(asked.if_none_match, tag):

@@ -7,15 +7,18 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from chassis.conditional import IfNoneMatch
-from exactly_once import Connection, Pool
-from reporting.api.asked import RESPONSES, Asked, AsOf, KnownAt, Question, Slug, answer
+from contracts.types import MOST
+from exactly_once import Connection
+from reporting.api.asked import RESPONSES, Asked, Question, Slug, answer
+from reporting.questions.asked import AsOf, KnownAt
 from reporting.questions.coverage import By, Coverage
 from reporting.questions.late import LateAnswer, compared, late
 from reporting.questions.moment import Moment
 from reporting.questions.reading import read
+from reporting.questions.turns import Questions
 
 
-def router(pool: Pool) -> APIRouter:
+def router(questions: Questions) -> APIRouter:
     routes = APIRouter(prefix="/v1/campaigns/{campaign}", tags=["coverage"])
 
     @routes.get("/coverage", response_model=Coverage, responses=RESPONSES)
@@ -26,7 +29,7 @@ def router(pool: Pool) -> APIRouter:
             (coverage,) = await (await read(tx, at)).coverage(by)
             return coverage
 
-        return await answer(pool, asked, work)
+        return await answer(questions, asked, work)
 
     @routes.get("/late", response_model=LateAnswer, responses=RESPONSES)
     async def get_late(
@@ -35,14 +38,15 @@ def router(pool: Pool) -> APIRouter:
         known_at: Annotated[
             KnownAt, Query(description="As known then, compared with now; default: the end of the day `as_of`.")
         ] = None,
-        limit: Annotated[int, Query(ge=0, le=10_000, description="Rows, at most; the counts are of all.")] = 1000,
+        limit: Annotated[int, Query(ge=0, le=1000, description="Rows, at most; the counts are of all.")] = 1000,
+        offset: Annotated[int, Query(ge=0, le=MOST, description="Rows before the first: the next page.")] = 0,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Who counts as of a day now and did not as known then, or the other way round, or for another group."""
 
         async def work(tx: Connection, at: Moment) -> BaseModel:
-            return await late(tx, at, (await read(tx, at)).decided, limit)
+            return await late(tx, at, (await read(tx, at)).decided, limit, offset)
 
-        return await answer(pool, Question(campaign, as_of, known_at, if_none_match), work, compared)
+        return await answer(questions, Question(campaign, as_of, known_at, if_none_match), work, compared, dear=True)
 
     return routes

@@ -8,21 +8,24 @@ from starlette.responses import Response
 
 from chassis.conditional import IfNoneMatch
 from chassis.refusal import Unknown
+from contracts.narrowed import STORED
 from contracts.schools import group_of
 from contracts.types import Npsn
-from exactly_once import Connection, Pool
-from reporting.api.asked import RESPONSES, Asked, KnownAt, Question, Slug, answer
+from exactly_once import Connection
+from reporting.api.asked import RESPONSES, Asked, Question, Slug, answer
+from reporting.questions.asked import KnownAt
 from reporting.questions.coverage import day_rows
 from reporting.questions.moment import Moment, about
 from reporting.questions.reading import Reading, read, statements
 from reporting.questions.schools import OneSchool, School, SchoolDays, Schools, combine
 from reporting.questions.targets import Statements, TargetRow, Targets
+from reporting.questions.turns import Questions
 from reporting.questions.visits import Visits, next_by_group
 
 Number = Annotated[Npsn, Path()]
 
 
-def router(pool: Pool) -> APIRouter:
+def router(questions: Questions) -> APIRouter:
     routes = APIRouter(prefix="/v1/campaigns/{campaign}")
 
     @routes.get("/schools", response_model=Schools, responses=RESPONSES, tags=["schools"])
@@ -32,7 +35,7 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Schools(**about(at), schools=await every_school(await read(tx, at)))
 
-        return await answer(pool, asked, work)
+        return await answer(questions, asked, work)
 
     @routes.get("/schools/{npsn}", response_model=OneSchool, responses=RESPONSES, tags=["schools"])
     async def get_school(asked: Asked, npsn: Number) -> Response:
@@ -50,7 +53,7 @@ def router(pool: Pool) -> APIRouter:
                 visits=[visit for visit in reading.visits if group in visit.groups],
             )
 
-        return await answer(pool, asked, work)
+        return await answer(questions, asked, work)
 
     @routes.get("/schools/{npsn}/days", response_model=SchoolDays, responses=RESPONSES, tags=["schools"])
     async def get_school_days(asked: Asked, npsn: Number) -> Response:
@@ -60,7 +63,7 @@ def router(pool: Pool) -> APIRouter:
             recorded = await (await read(tx, at)).days(group_of(npsn))
             return SchoolDays(**about(at), npsn=npsn, rows=day_rows(recorded))
 
-        return await answer(pool, asked, work)
+        return await answer(questions, asked, work)
 
     @routes.get("/targets", response_model=Targets, responses=RESPONSES, tags=["targets"])
     async def get_targets(asked: Asked) -> Response:
@@ -69,11 +72,12 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             reading = await read(tx, at)
             rows = [
-                TargetRow(**dict(target), in_force=reading.targets.has(target)) for target in reading.decided_by_then
+                TargetRow.model_validate({**dict(target), "in_force": reading.targets.has(target)}, context=STORED)
+                for target in reading.decided_by_then
             ]
             return Targets(**about(at), targets=rows)
 
-        return await answer(pool, asked, work)
+        return await answer(questions, asked, work)
 
     @routes.get("/statements", response_model=Statements, responses=RESPONSES, tags=["targets"])
     async def get_statements(campaign: Slug, known_at: KnownAt = None, if_none_match: IfNoneMatch = None) -> Response:
@@ -82,7 +86,7 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Statements(**about(at), statements=await statements(tx, at))
 
-        return await answer(pool, Question(campaign, None, known_at, if_none_match), work)
+        return await answer(questions, Question(campaign, None, known_at, if_none_match), work)
 
     @routes.get("/visits", response_model=Visits, responses=RESPONSES, tags=["visits"])
     async def get_visits(campaign: Slug, known_at: KnownAt = None, if_none_match: IfNoneMatch = None) -> Response:
@@ -91,7 +95,7 @@ def router(pool: Pool) -> APIRouter:
         async def work(tx: Connection, at: Moment) -> BaseModel:
             return Visits(**about(at), visits=(await read(tx, at)).visits)
 
-        return await answer(pool, Question(campaign, None, known_at, if_none_match), work)
+        return await answer(questions, Question(campaign, None, known_at, if_none_match), work)
 
     return routes
 

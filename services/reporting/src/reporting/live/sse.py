@@ -1,5 +1,6 @@
 """Server-sent events: how what changes is sent."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -8,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from reporting.live.watch import Live, Render
 
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+LINE_END: Final = re.compile(r"\r\n|\r|\n")  # what the protocol ends a line at, and nothing else that Python does
 ALIVE: Final = ": alive\n\n"
 
 
@@ -29,5 +31,5 @@ async def stream(live: Live, campaign: str, render: Render, have: str = "") -> R
 
 def event(name: str, revision: int, data: str) -> str:
     """One server-sent event; data may have several lines."""
-    lines = "\n".join(f"data: {line}" for line in data.splitlines())
+    lines = "\n".join(f"data: {line}" for line in LINE_END.split(data))
     return f"event: {name}\nid: {revision}\n{lines}\n\n"

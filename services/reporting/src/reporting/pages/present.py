@@ -12,6 +12,7 @@ from web import charts, words
 from web.charts import Bar, Share
 
 OWNERSHIP: Final = {"public": "negeri", "private": "swasta"}
+PARAMETERS: Final = {"as_of": "Per tanggal", "known_at": "Diketahui per"}
 CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
 
 
@@ -127,3 +128,16 @@ def outcomes(view: View) -> list[dict[str, Any]]:
         reasons = [(words.reason(sort.reason), sort.n) for sort in sorts if sort.reason]
         lines.append({"name": name, "en": english, "n": sum(sort.n for sort in sorts), "reasons": reasons})
     return lines
+
+
+def wrong(error: Mapping[str, str]) -> str:
+    """What is wrong with a parameter of the address, in Indonesian."""
+    detail = error["detail"]
+    if "not known here" in detail:
+        return "tidak dikenal di halaman ini."
+    if "twice" in detail:
+        return "disebut dua kali."
+    if "after now" in detail:
+        return "sesudah saat ini; belum ada yang diketahui."
+    example = "2024-11-08" if error["parameter"] == "as_of" else "2024-11-08T09:00:00"
+    return f"bukan waktu yang dapat dipakai; tulis seperti {example}, antara tahun 1970 dan 2200."

@@ -1,6 +1,6 @@
 """Fills in the templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,15 @@ class Pages:
         """Nothing has been heard of this campaign."""
         return self._fill("unknown.html", visitor=visitor)
 
-    def campaign(self, view: View, late: LateAnswer, visitor: Visitor | None, *, asked: bool, complaint: str) -> str:
+    def refused(self, path: str, errors: Sequence[Mapping[str, str]], visitor: Visitor | None) -> str:
+        """The address asks for what cannot be shown; `errors` as in a problem."""
+        return self._fill("refused.html", path=path, errors=errors, visitor=visitor)
+
+    def busy(self, visitor: Visitor | None) -> str:
+        """Too much is asked at the moment: the page comes by itself."""
+        return self._fill("busy.html", visitor=visitor)
+
+    def campaign(self, view: View, late: LateAnswer, visitor: Visitor | None, *, asked: bool) -> str:
         """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
         return self._fill(
             "campaign.html",
@@ -48,7 +56,6 @@ class Pages:
             moved=(),
             late=late,
             asked=asked,
-            complaint=complaint,
         )
 
     def changes(self, before: View | None, now: View) -> str:

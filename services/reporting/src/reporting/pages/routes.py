@@ -1,54 +1,94 @@
 """`/`, `/campaigns/{campaign}` and its live part. Without JavaScript the pages show the same figures."""
 
-from datetime import date, datetime
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Header
+from fastapi import APIRouter, FastAPI, Header
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 from starlette.requests import Request
 from starlette.responses import Response
 
 import web
 from chassis.access.sessions import Session
+from chassis.answers import describe
+from chassis.db import Busy
+from chassis.problems import INVALID, Problem
 from chassis.refusal import Unknown
-from exactly_once import Pool
 from reporting.live.sse import stream
 from reporting.live.watch import Live
 from reporting.pages.render import FOLDER, Pages
-from reporting.projection.changes import campaigns
+from reporting.questions.asked import AsOf, KnownAt, instant_asked
 from reporting.questions.late import compared, late
 from reporting.questions.moment import previous
-from reporting.questions.reading import hear, moment, read, snapshot
+from reporting.questions.reading import every_campaign, hear, moment, read
+from reporting.questions.turns import Questions
 from reporting.questions.view import view
 
 
-def mount(app: FastAPI, pool: Pool, live: Live) -> None:
+def _left_empty(value: str | None) -> str | None:
+    """A field that nobody filled in is sent too."""
+    return value.strip() or None if value else None
+
+
+Day = Annotated[AsOf, BeforeValidator(_left_empty)]
+Instant = Annotated[KnownAt, BeforeValidator(_left_empty)]
+
+
+class Page(APIRoute):
+    """What is wrong with an address is said in words, as a page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, pages = super().get_route_handler(), Pages()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Problem as problem:
+                if problem.kind is not INVALID:
+                    raise
+                errors = problem.ext.get("errors", ())
+            except RequestValidationError as error:
+                errors = [describe(each) for each in error.errors()]
+            return web.html(pages.refused(request.url.path, errors, visitor(request)), 422)
+
+        return handler
+
+
+def mount(app: FastAPI, questions: Questions, live: Live) -> None:
     """Adds the pages to the application; they are no part of the API's document."""
-    pages = Pages()
+    pages, routes = Pages(), APIRouter(route_class=Page, include_in_schema=False)
     web.mount(app, FOLDER)
 
-    @app.get("/", include_in_schema=False)
+    @routes.get("/")
     async def index(request: Request) -> Response:
-        async with snapshot(pool) as tx:
-            listed = [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
+        async with questions.snapshot(dear=False) as tx:
+            listed = await every_campaign(tx)
         if len(listed) == 1:
             return web.redirect(f"/campaigns/{listed[0].campaign}")
         return web.html(pages.index(listed, visitor(request)))
 
-    @app.get("/campaigns/{campaign}", include_in_schema=False)
-    async def campaign_page(request: Request, campaign: str, as_of: str = "", known_at: str = "") -> Response:
+    @routes.get("/campaigns/{campaign}")
+    async def campaign_page(request: Request, campaign: str, as_of: Day = None, known_at: Instant = None) -> Response:
         try:
-            async with snapshot(pool) as tx:
+            async with questions.snapshot(dear=True) as tx:
                 heard = await hear(tx, campaign)
-                day, instant, complaint = asked(as_of.strip(), known_at.strip(), heard.moment().campaign.zone)
-                chosen = day is not None or instant is not None
-                at = await moment(tx, heard, day, instant)
+                instant = instant_asked(known_at, heard)
+                chosen = as_of is not None or instant is not None
+                at = await moment(tx, heard, as_of, instant)
                 reading = await read(tx, at)
                 cut_off = await compared(tx, heard, at.as_of if chosen else previous(at.as_of), instant)
                 seen, arrived = await view(reading), await late(tx, cut_off, reading.decided, limit=0)
         except Unknown:
             return web.html(pages.unknown(visitor(request)), 404)
-        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen, complaint=complaint))
+        except Busy:
+            response = web.html(pages.busy(visitor(request)), 429)
+            response.headers["Retry-After"] = "2"
+            return response
+        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen))
+
+    app.include_router(routes)
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
     async def campaign_live(
@@ -65,17 +105,3 @@ def visitor(request: Request) -> web.Visitor | None:
     if session is None:
         return web.Visitor(back=request.url.path)
     return web.Visitor(session.caller.name or session.caller.sub, session.csrf)
-
-
-def asked(as_of: str, known_at: str, zone: ZoneInfo) -> tuple[date | None, datetime | None, str]:
-    """The chosen day and instant, and what could not be read. An instant without an offset is one of the zone."""
-    day, instant, complaint = None, None, ""
-    try:
-        day = date.fromisoformat(as_of) if as_of else None
-    except ValueError:
-        complaint = "Tanggal tidak dapat dibaca."
-    try:
-        instant = datetime.fromisoformat(known_at.replace(" ", "+")) if known_at else None
-    except ValueError:
-        complaint = "Waktu tidak dapat dibaca."
-    return day, instant if instant is None or instant.tzinfo else instant.replace(tzinfo=zone), complaint

@@ -11,8 +11,8 @@ from exactly_once import Batch, Connection, Received
 from exactly_once.facts import CONFLICT_DETAIL, REVISION_CONFLICT
 from reporting.projection import changes
 
-# The columns of `recording_revision` in its order, but for the last, the hash: an event is sent to PostgreSQL as one
-# value of that row type.
+# The members of the type `reporting.recording_event` in its order, but for the last, the hash: an event is sent to
+# PostgreSQL as one value of it. The type never changes; the table may, under workers that run.
 COLUMNS: Final = (
     "known_at", "recorded_at", "received_at", "person_id", "revision", "recorded_on", "counts", "campaign", "group",
     "kind", "cause", "domicile_regency", "session_id",
@@ -27,7 +27,7 @@ _known_at, _person, _revision = (itemgetter(COLUMNS.index(name)) for name in ("k
 # write it: so those are kept without asking first. The others, which came late or again, are left to KEEP.
 MERGE: Final = """
     WITH event AS MATERIALIZED (
-        SELECT * FROM unnest($2::reporting.recording_revision[], $3::bool[])
+        SELECT * FROM unnest($2::reporting.recording_event[], $3::bool[])
                AS sent (known_at, recorded_at, received_at, person_id, revision, recorded_on, counts, campaign, "group",
                         kind, cause, domicile_regency, session_id, content_sha256, newest)),
     changed AS (
@@ -56,6 +56,8 @@ MERGE: Final = """
         ON CONFLICT (campaign, recorded_on, "group", kind, domicile) DO UPDATE SET n = day.n + excluded.n),
     kept AS (
         INSERT INTO reporting.recording_revision
+               (known_at, recorded_at, received_at, person_id, revision, recorded_on, counts, campaign, "group", kind,
+                cause, domicile_regency, session_id, content_sha256)
         SELECT known_at, recorded_at, received_at, person_id, revision, event.recorded_on, event.counts, campaign,
                event."group", event.kind, cause, domicile_regency, session_id, content_sha256
           FROM event JOIN changed USING (person_id)
@@ -65,14 +67,17 @@ MERGE: Final = """
 """
 KEEP: Final = """
     WITH kept AS (
-        INSERT INTO reporting.recording_revision SELECT * FROM unnest($1::reporting.recording_revision[])
+        INSERT INTO reporting.recording_revision
+               (known_at, recorded_at, received_at, person_id, revision, recorded_on, counts, campaign, "group", kind,
+                cause, domicile_regency, session_id, content_sha256)
+        SELECT * FROM unnest($1::reporting.recording_event[])
         ON CONFLICT DO NOTHING RETURNING 1)
     SELECT count(*) FROM kept
 """
 # Other bytes, and other content in the columns that there are today: a row may be older than one of them.
 CONFLICTS: Final = f"""
     SELECT ord
-      FROM (SELECT unnest($1::reporting.recording_revision[]) AS event, generate_subscripts($1, 1) AS ord) AS sent
+      FROM (SELECT unnest($1::reporting.recording_event[]) AS event, generate_subscripts($1, 1) AS ord) AS sent
       JOIN reporting.recording_revision AS kept
         ON kept.campaign = (event).campaign AND kept.person_id = (event).person_id
            AND kept.revision = (event).revision
@@ -104,7 +109,7 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
 
 
 def row(received: Received[Recording]) -> Row:
-    """All that an event says, and the hash of its record: a value of the row type of the table."""
+    """All that an event says, and the hash of its record: a value of `reporting.recording_event`."""
     return (*_columns(received.event), received.content_sha256)
 
 

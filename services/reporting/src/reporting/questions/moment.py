@@ -127,6 +127,9 @@ class Asked(BaseModel):
     campaign: str
     as_of: Annotated[date, Field(description="Recorded until the end of this day, in the campaign's zone.")]
     known_at: Annotated[datetime, Field(description="As known then; without the parameter: the last that was applied.")]
+    zone: Annotated[
+        str, Field(description="The campaign's: days are counted in it, and a `known_at` without offset is read in it.")
+    ]
     complete_through: Annotated[
         datetime | None, Field(description="Everything known until then has been applied; null: cannot be told yet.")
     ]
@@ -140,6 +143,7 @@ def about(moment: Moment) -> dict[str, Any]:
         "campaign": moment.campaign.campaign,
         "as_of": moment.as_of,
         "known_at": moment.known_at,
+        "zone": moment.campaign.zone.key,
         "complete_through": moment.watermark,
         "final": moment.final,
         "revision": moment.revision,

@@ -13,10 +13,11 @@ from contracts.schools import SchoolListed
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.visits import Visit
 from exactly_once import Connection, Pool
+from reporting.projection.changes import campaigns
 from reporting.projection.facts import CAMPAIGNS, SCHOOLS, STATEMENTS, TARGETS, VISITS, known_by
 from reporting.projection.progress import FACT_TOPICS, WATERMARK
 from reporting.questions.coverage import By, Counts, Coverage, coverage
-from reporting.questions.moment import Heard, Moment
+from reporting.questions.moment import Campaign, Heard, Moment
 from reporting.questions.targets import TargetsInForce, in_force
 from reporting.questions.visits import in_order
 
@@ -45,15 +46,16 @@ LIVE: Final = """
     SELECT "group", recorded_on, kind, domicile, n FROM reporting.coverage_day
      WHERE campaign = $1 AND n <> 0 AND $2::timestamptz IS NULL
 """
-# As known at an instant: each person's highest revision of those known by then.
+# As known at an instant: each person's highest revision of those known by then, summed up at once.
 KNOWN: Final = """
-    SELECT "group", recorded_on, kind, domicile, 1::bigint AS n
+    SELECT "group", recorded_on, kind, domicile, count(*) AS n
       FROM (SELECT DISTINCT ON (person_id)
                    counts, "group", recorded_on, kind, coalesce(domicile_regency, '') AS domicile
               FROM reporting.recording_revision
              WHERE campaign = $1 AND known_at <= $2
              ORDER BY person_id, revision DESC) AS latest
      WHERE counts
+     GROUP BY "group", recorded_on, kind, domicile
 """
 COLUMNS: Final[Mapping[By, str]] = {"group": '"group"', "day": "recorded_on", "kind": "kind", "domicile": "domicile"}
 
@@ -70,8 +72,13 @@ async def hear(tx: Connection, slug: str) -> Heard:
     row = await tx.fetchrow(HEARD, slug, FACT_TOPICS)
     if row is None:
         raise Unknown("Nothing has been heard of this campaign yet.")
-    opened = [CAMPAIGNS.models[0].model_validate_json(data) for data in row["opened"]]
+    opened = [CAMPAIGNS.models[0].stored(data) for data in row["opened"]]
     return Heard(slug, row["revision"], row["last_known_at"], row["last_recorded_on"], row["watermark"], opened)
+
+
+async def every_campaign(tx: Connection) -> list[Campaign]:
+    """The campaigns of which something has been heard, by their slugs."""
+    return [(await hear(tx, slug)).moment().campaign for slug in await campaigns(tx)]
 
 
 async def moment(tx: Connection, heard: Heard, as_of: date | None, known_at: datetime | None) -> Moment:

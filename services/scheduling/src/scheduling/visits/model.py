@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
+from contracts.narrowed import STORED
 from contracts.visits import Visit, VisitCancelled, VisitCompleted, VisitRescheduled, VisitScheduled, VisitStatus
 
 Cause = Literal["scheduled", "rescheduled", "cancelled", "completed"]
@@ -88,15 +89,16 @@ class Asked:
 
 def event(visit: PlannedVisit) -> Visit:
     """What the `visits` topic says about this revision: the same for the same revision, whenever it is made."""
-    return _EVENT[visit.cause](
-        campaign=visit.campaign,
-        visit_id=visit.visit_id,
-        revision=visit.revision,
-        known_at=visit.known_at,
-        status=visit.status,
-        missed=None if visit.missed is None else dict(visit.missed),
+    said = {
+        "campaign": visit.campaign,
+        "visit_id": visit.visit_id,
+        "revision": visit.revision,
+        "known_at": visit.known_at,
+        "status": visit.status,
+        "missed": None if visit.missed is None else dict(visit.missed),
         **asdict(visit.plan),
-    )
+    }
+    return _EVENT[visit.cause].model_validate(said, context=STORED)
 
 
 def planned(fact: Visit, reason: str | None) -> PlannedVisit:
