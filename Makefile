@@ -62,6 +62,7 @@ check-imports: $(INSTALLED)
 check-contracts: $(INSTALLED)
 	@$(PY) -m contracts.generate --check
 	@$(PY) docs/matrix.py --check
+	@$(PY) docs/apis.py --check
 
 bench: bench-reporting bench-freshness ## measure everything that has a limit
 
@@ -74,6 +75,7 @@ bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at
 contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, build/asyncapi.json, the tables of docs/access.md
 	@$(PY) -m contracts.generate
 	@$(PY) docs/matrix.py
+	@$(PY) docs/apis.py
 	@$(PY) -m contracts.asyncapi build/asyncapi.json
 
 fix: $(INSTALLED) ## format and mend what can be mended

@@ -10,6 +10,11 @@ from pathlib import Path
 ROOM_NEEDED = 400 << 20
 
 
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# A folder is to be made where there can be none, as below a HOME that does not exist.
+NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+
 class StackError(Exception):
     """One line: what is wrong, and what to do about it."""
 
@@ -43,7 +48,8 @@ def explained(place: Path) -> Iterator[None]:
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(place) from e
-        if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        no_place = e.errno in NO_PLACE and e.filename and place.is_relative_to(e.filename)
+        if e.errno in DENIED or no_place:
             raise StackError(
                 f"{e.filename or place} cannot be written ({e.strerror}): give the folder to this user, "
                 "or set JB_HOME (data) or JB_CACHE (downloads) to another one."

@@ -28,7 +28,10 @@ def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
     """What all checkouts of this user share: the downloaded jars."""
     if given := environ.get("JB_CACHE"):
         return Path(given).expanduser().resolve()
-    return Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve() / "jemput-bola"
+    try:
+        return Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve() / "jemput-bola"
+    except RuntimeError:  # neither HOME nor the system's list of users says where
+        raise StackError("This user has no home folder: set JB_CACHE to where downloads shall go.") from None
 
 
 class Home:

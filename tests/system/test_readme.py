@@ -15,10 +15,17 @@ from stack import LocalStack
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("language", "file"), [("python", "own_campaign.py"), ("sh", "counter.sh")])
-def test_the_snippet_in_the_readme_is_the_file(language: str, file: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "language", "file"),
+    [
+        ("README.md", "python", "own_campaign.py"),
+        ("README.md", "sh", "counter.sh"),
+        ("docs/apis.md", "sh", "curl.sh"),
+    ],
+)
+def test_the_snippet_on_the_page_is_the_file(page: str, language: str, file: str) -> None:
     snippet = (ROOT / "docs/snippets" / file).read_text()
-    shown = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    shown = re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert shown
     for part in shown:
         assert part in snippet
@@ -61,6 +68,8 @@ def test_a_campaign_of_ones_own_and_the_counter_by_hand(system: LocalStack, tmp_
     assert run(sys.executable, ROOT / "docs/snippets/own_campaign.py") == "1 of 2 recorded (50%), 1 to go\n"
     said = run("sh", ROOT / "docs/snippets/counter.sh")
     assert re.search(r"stored\W+1\b", said) and re.search(r"sent now\W+2\b", said), said
+    by_hand = run("sh", ROOT / "docs/snippets/curl.sh")
+    assert '"recorded":' in by_hand and "day,recorded,cumulative" in by_hand and '"scope":"outside"' in by_hand
     assert [path.name for path in tmp_path.iterdir()] == [".local"], "`make down` removes it with all that is in it"
     assert " recorded (" in run(sys.executable, ROOT / "docs/snippets/own_campaign.py")
     assert re.search(r"sent now\W+[12]\b", run("sh", ROOT / "docs/snippets/counter.sh"))

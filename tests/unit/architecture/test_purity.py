@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-QUESTIONS = ROOT / "services/reporting/src/reporting/questions"  # all are rules, but for those that read the database
-READERS = {QUESTIONS / f"{name}.py" for name in ("__init__", "late", "reading", "view")}
+QUESTIONS = (
+    ROOT / "services/reporting/src/reporting/questions"
+)  # all are rules, but for those that read the database or the clock, or wait
+READERS = {QUESTIONS / f"{name}.py" for name in ("__init__", "asked", "late", "reading", "turns", "view")}
 NAMED = {path for name in ("rules", "constraints") for path in ROOT.glob(f"services/*/src/**/{name}.py")}
 RULES = sorted({*NAMED, *QUESTIONS.glob("*.py")} - READERS)
 CONTRACTS = sorted(ROOT.glob("packages/contracts/src/contracts/*.py"))

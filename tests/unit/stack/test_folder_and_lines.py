@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import ports, progress
+from stack import jars, ports, progress
 from stack.errors import Cancelled, StackError, check_room
 from stack.home import Home, default_cache, default_home, write_environment
 from stack.processes import Processes, telling_line
@@ -24,6 +24,21 @@ def test_where_state_and_downloads_lie() -> None:
     assert default_home({"JB_HOME": "/somewhere"}) == Path("/somewhere")
     assert default_cache({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/jemput-bola")
     assert default_cache({"XDG_CACHE_HOME": "/cache", "JB_CACHE": "/mine"}) == Path("/mine")
+
+
+@pytest.mark.parametrize("home", ["/proc/no-such-home", "/dev/null/home", f"/{'x' * 300}"])
+def test_a_home_that_cannot_be_written_is_said_with_what_to_set(home: str) -> None:
+    with pytest.raises(StackError, match=r"cannot be written \(.*set .*JB_CACHE \(downloads\)"):
+        jars.fetch(default_cache({"XDG_CACHE_HOME": f"{home}/.cache"}), jars=[])
+    with pytest.raises(StackError, match=r"cannot be written \(.*set JB_HOME \(data\)"):
+        Home(Path(home) / "state").ensure()
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    with pytest.raises(StackError, match="set JB_CACHE"):
+        default_cache({})
 
 
 def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 import chassis
 import exactly_once
-from chassis import audit, dead_letters
+from chassis import apis, audit, dead_letters
 from chassis.access import Access, PerMinute, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
@@ -53,12 +53,13 @@ class Service:
     ) -> None:
         """`publishes`: the tables of the facts that the service alone writes; a relay publishes them.
 
-        `server` are PostgreSQL's settings of every connection; with `batches`, those of its own pool, the consumer does
-        not share the pool of the API. `connect` are further arguments of `asyncpg.create_pool`.
+        `server` are PostgreSQL's settings of every connection, `batches` those of the consumer's where they are others:
+        its pool is its own, so that requests which hold all of the API's hold up no batch. `connect` are further
+        arguments of `asyncpg.create_pool`.
         """
         self.name, self.settings, self.migrations = name, settings, migrations
         self.pool = self._pool(name, settings.database_pool_size, server, connect)
-        self.batches = self.pool if batches is None else self._pool(f"{name}-worker", 3, batches, connect)
+        self.batches = self._pool(f"{name}-worker", 3, server if batches is None else batches, connect)
         self.registry = new_registry()
         self.own = OwnTopics(settings, self.pool, publishes) if publishes else None
 
@@ -101,6 +102,7 @@ class Service:
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
         for router in (*routers, dead_letters.router(self.pool, letters), audit.router(self.pool)):
             http.include_router(router)
+        apis.mount(http, settings.kafka_bootstrap_servers)
         if pages is not None:
             login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)
             pages(http)

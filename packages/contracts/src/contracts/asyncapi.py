@@ -23,8 +23,12 @@ BINDING: Final = "0.5.0"
 EVERY_RELAY: Final = "every relay"
 
 
-def document() -> Json:
-    """The whole document: a channel per topic, and an operation for each service that writes or reads it."""
+def document(kafka: str = "") -> Json:
+    """The whole document: a channel per topic, and an operation for each service that writes or reads it.
+
+    `kafka` are the bootstrap servers, with commas; the document of no running system names none.
+    """
+    hosts = [host.strip() for host in kafka.split(",") if host.strip()]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -33,6 +37,7 @@ def document() -> Json:
             "description": "Every topic. CloudEvents 1.0 in Kafka's binary mode; positions are kept by the readers.",
         },
         "defaultContentType": "application/json",
+        "servers": {f"kafka-{number}": {"host": host, "protocol": "kafka"} for number, host in enumerate(hosts, 1)},
         "channels": {topic.name: _channel(topic) for topic in CATALOGUE},
         "operations": {name: operation for topic in CATALOGUE for name, operation in _operations(topic)},
         "components": {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from exactly_once import flood, position, set_aside
+from exactly_once.aside import aside
 from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, in_a_line, is_of_the_world
 from exactly_once.expected import Expected, Run
@@ -17,7 +18,6 @@ from exactly_once.set_aside import BadRecord, bad_record
 from exactly_once.settings import Tuning
 
 logger: Final = logging.getLogger(__name__)
-MOST_AT_ONCE: Final = 5000  # records in a transaction
 
 
 class Applier:
@@ -34,7 +34,7 @@ class Applier:
         prefix: str,
         tuning: Tuning,
     ) -> None:
-        """`prefix` is put before the topics' names."""
+        """`prefix` is put before the topics' names; a transaction has `tuning.max_records` records at most."""
         self._pool = pool
         self._handlers = {each.topic.name: each.handler for each in subscriptions}
         self._decoders = {each.topic.name: decoder(each.topic) for each in subscriptions}
@@ -44,7 +44,7 @@ class Applier:
         self._metrics = metrics
         self._prefix = prefix
         self._tuning = tuning
-        self._at_once = MOST_AT_ONCE
+        self._most = self._at_once = tuning.max_records
         self.stopped = False
         self.passed: dict[Partition, int] = {}  # up to where a person let bad records pass
 
@@ -62,7 +62,7 @@ class Applier:
                 self._at_once = max(1, min(self._at_once, len(part)) // 2)
                 raise
             if len(part) == self._at_once:
-                self._at_once = min(MOST_AT_ONCE, self._at_once + 1 + self._at_once // 8)
+                self._at_once = min(self._most, self._at_once + 1 + self._at_once // 8)
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """In one transaction; what the handler cannot take is halved until the bad record stands alone."""
@@ -84,7 +84,8 @@ class Applier:
 
     async def _commit(self, runs: Sequence[Run], fault: Fault | None = None) -> None:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
-        batches, faults = self._decode(runs) if fault is None else ({}, [fault])
+        count = sum(len(run.records) for run in runs)
+        batches, faults = await aside(lambda: self._decode(runs), count) if fault is None else ({}, [fault])
         async with self._pool.acquire() as tx, tx.transaction():
             await position.advance(tx, [run.move for run in runs])
             # In the order of the subscriptions: two processes lock their rows in one order.

@@ -12,6 +12,7 @@ FIGURES: Final = may(
 ACCESS: Final[Table] = {
     "GET /v1/campaigns": PUBLIC,  # which there are
     f"GET {OF}/coverage": PUBLIC,
+    f"GET {OF}/coverage.csv": PUBLIC,
     f"GET {OF}/late": FIGURES,
     f"GET {OF}/schools": FIGURES,
     f"GET {OF}/schools/{{npsn}}": FIGURES | may(Role.PRINCIPAL),

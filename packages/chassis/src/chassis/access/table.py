@@ -17,6 +17,8 @@ COMMON: Final[Table] = {
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "GET /openapi.json": PUBLIC,  # it says what is in the repository
+    "GET /asyncapi.json": PUBLIC,
+    "GET /api": PUBLIC,
     "GET /login": PUBLIC,
     "GET /login/callback": PUBLIC,
     "POST /logout": PUBLIC,

@@ -1,6 +1,6 @@
 """`GET /coverage` and `GET /late`."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -10,12 +10,15 @@ from chassis.conditional import IfNoneMatch
 from contracts.types import MOST
 from exactly_once import Connection
 from reporting.api.asked import RESPONSES, Asked, Question, Slug, answer
+from reporting.api.table import MEDIA_TYPE, as_csv
 from reporting.questions.asked import AsOf, KnownAt
 from reporting.questions.coverage import By, Coverage
 from reporting.questions.late import LateAnswer, compared, late
 from reporting.questions.moment import Moment
 from reporting.questions.reading import read
 from reporting.questions.turns import Questions
+
+AS_CSV: Final = {**RESPONSES, 200: {**RESPONSES[200], "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}}
 
 
 def router(questions: Questions) -> APIRouter:
@@ -30,6 +33,13 @@ def router(questions: Questions) -> APIRouter:
             return coverage
 
         return await answer(questions, asked, work)
+
+    @routes.get("/coverage.csv", response_class=Response, responses=AS_CSV)
+    async def get_coverage_csv(
+        asked: Asked, by: Annotated[By, Query(description="What a row is.")] = "group"
+    ) -> Response:
+        """The rows of `/coverage` as a table for a spreadsheet: UTF-8, commas."""
+        return as_csv(await get_coverage(asked, by), by)
 
     @routes.get("/late", response_model=LateAnswer, responses=RESPONSES)
     async def get_late(

@@ -1,6 +1,7 @@
 """The projection of recordings: every revision, the latest of each person, and the day counts they make."""
 
 from collections import defaultdict
+from functools import partial
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeAlias
@@ -8,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from contracts.recordings import Recording
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Received
+from exactly_once.aside import aside
 from exactly_once.facts import CONFLICT_DETAIL, REVISION_CONFLICT
 from reporting.projection import changes
 
@@ -97,15 +99,20 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
     for recording in batch:
         by_campaign[recording.event.campaign].append(recording)
     for campaign, received in sorted(by_campaign.items()):
-        rows = distinct([row(recording) for recording in received])
+        sent = await aside(partial(rows_of, received), len(received))
+        rows = distinct(sent)
         kept: int = await tx.fetchval(MERGE, campaign, rows, newest(rows))
         if kept < len(rows):
             kept += await tx.fetchval(KEEP, rows)
         if kept:
             await changes.record(tx, campaign, RECORDINGS, max(map(_known_at, rows)), kept)
         if kept < len(received):
-            for conflict in await tx.fetch(CONFLICTS, [row(recording) for recording in received]):
+            for conflict in await tx.fetch(CONFLICTS, sent):
                 batch.reject(received[conflict["ord"] - 1], REVISION_CONFLICT, CONFLICT_DETAIL)
+
+
+def rows_of(received: list[Received[Recording]]) -> list[Row]:
+    return [row(recording) for recording in received]
 
 
 def row(received: Received[Recording]) -> Row:
