@@ -42,6 +42,7 @@ def built(name: str, issuer: str | None) -> FastAPI:
     app: FastAPI = import_module(f"{name}.app").build(settings(name, oidc_issuer=issuer)).http
     access: Access = app.state.access
     app.state.access = _Threshold(access.own, access.tokens)
+    app.state.access.rates = access.rates
     return app
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 import chassis
 import exactly_once
 from chassis import apis, audit, dead_letters
-from chassis.access import Access, Table, login
+from chassis.access import Access, PerMinute, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
 from chassis.access.sessions import Sessions
@@ -75,6 +75,7 @@ class Service:
         subscriptions: Sequence[Subscription],
         routers: Sequence[APIRouter],
         access: Table,
+        rates: PerMinute | None = None,
         components: Sequence[Component] = (),
         workers: Sequence[Component] = (),
         pages: Callable[[FastAPI], None] | None = None,
@@ -82,8 +83,8 @@ class Service:
         """The service, ready to run.
 
         `components` are beside the HTTP server, in every process with the API; `workers` beside the consumer. `access`
-        says who may use which of its own routes; `pages` adds those for people. Raises Misconfigured when a route has
-        no line, or a line no route.
+        says who may use which of its own routes, `rates` how often a minute; `pages` adds those for people. Raises
+        Misconfigured when a route has no line, or a line no route.
         """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
@@ -91,7 +92,7 @@ class Service:
         tokens = Tokens(settings, issuer[0]) if issuer else None
         sessions = Sessions(self.name, self.pool) if tokens and pages else None
         secret = settings.dead_letter_key.get_secret_value().encode()
-        guard = Access(access, tokens, sessions, secret)
+        guard = Access(access, tokens, sessions, secret, rates)
         http = create_app(
             f"Jemput Bola: {self.name}",
             version=version(f"jemputbola-{self.name}"),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chassis.access import PUBLIC, Role, Table, may
+from chassis.access import PUBLIC, PerMinute, Role, Table, may
 
 OF: Final = "/v1/campaigns/{campaign}"
 CAMPAIGN: Final = may(Role.ADMINISTRATOR)
@@ -33,4 +33,10 @@ ACCESS: Final[Table] = {
     "POST /v1/devices": PUBLIC,
     "GET /v1/keyset": PUBLIC,
     "GET /v1/devices/{device_id}/decisions": PUBLIC,
+}
+
+RATES: Final[PerMinute] = {
+    f"POST {OF}/schools:batch": 60,
+    "POST /v1/devices": 300,  # a whole office's counters are set up on one morning; codes are not guessed so
+    "POST /v1/enrolment-codes": 120,
 }

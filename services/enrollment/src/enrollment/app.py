@@ -6,7 +6,7 @@ from typing import Final
 from chassis.commands import Commands
 from chassis.run import App
 from chassis.service import Service, migrations
-from enrollment.access import ACCESS
+from enrollment.access import ACCESS, RATES
 from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.campaigns.store import CAMPAIGNS, opened
 from enrollment.consume import subscriptions
@@ -43,6 +43,7 @@ def build(settings: Settings) -> App:
             devices.router(pool, commands, keys),
         ],
         access=ACCESS,
+        rates=RATES,
         components=[keys],
         workers=[Readmission(settings, service.batches, service.verified, submitted)],
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chassis.access import PUBLIC, Role, Table, may
+from chassis.access import PUBLIC, PerMinute, Role, Table, may
 
 OF: Final = "/v1/campaigns/{campaign}"
 FIGURES: Final = may(
@@ -25,4 +25,13 @@ ACCESS: Final[Table] = {
     "GET /campaigns/{campaign}": PUBLIC,
     "GET /campaigns/{campaign}/live": PUBLIC,
     "GET /static": PUBLIC,
+}
+
+# What costs more than a look. A page asks once, and is then told.
+RATES: Final[PerMinute] = {
+    f"GET {OF}/coverage": 3000,
+    f"GET {OF}/late": 120,
+    f"GET {OF}/stream": 300,
+    "GET /campaigns/{campaign}": 600,
+    "GET /campaigns/{campaign}/live": 600,
 }

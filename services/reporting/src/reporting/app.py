@@ -6,7 +6,7 @@ from typing import Final
 from chassis.run import App
 from chassis.service import Service, migrations
 from reporting import pages
-from reporting.access import ACCESS
+from reporting.access import ACCESS, RATES
 from reporting.api import campaigns, coverage, facts, stream
 from reporting.consume import subscriptions
 from reporting.live.watch import Live
@@ -43,6 +43,7 @@ def build(settings: Settings) -> App:
             stream.router(live),
         ],
         access=ACCESS,
+        rates=RATES,
         components=[live],
         pages=lambda http: pages.mount(http, questions, live),
     )

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from chassis.access import table
+from chassis.access.rates import COMMON_RATES, PerMinute, Rates
 from chassis.access.roles import ANYBODY, EVERYBODY, Caller, Role, Roles
 from chassis.access.sessions import SAFE, Sessions, require_csrf
 from chassis.access.table import COMMON, Table
@@ -28,9 +29,14 @@ class Access:
         tokens: Tokens | None = None,
         sessions: Sessions | None = None,
         secret: bytes = b"",
+        rates: PerMinute | None = None,
     ) -> None:
-        """`sessions`: of a service with pages, those who are logged in there. Pseudonyms are made with `secret`."""
+        """`sessions`: of a service with pages, those who are logged in there. Pseudonyms are made with `secret`.
+
+        `rates`: how often a minute each caller may use which routes.
+        """
         self._secret = secret
+        self.rates = Rates({**COMMON_RATES, **(rates or {})})
         self.own, self.table, self.tokens, self.sessions = own or {}, {**COMMON, **(own or {})}, tokens, sessions
 
     def check(self, app: FastAPI) -> None:
@@ -42,10 +48,12 @@ class Access:
         if self.tokens is None:
             _refuse_forwarded(request)
             return EVERYBODY
-        admitted = self.table.get(f"{request.method} {request.scope['route'].path}", frozenset())
+        route = f"{request.method} {request.scope['route'].path}"
+        admitted = self.table.get(route, frozenset())
         caller = await self._caller(request)
         if not caller.roles & admitted:
             raise _refused(caller, admitted)
+        self.rates.take(route, caller.sub or _address(request))
         return caller if Role.PUBLIC in admitted else _within_its_grant(caller, admitted, request.path_params)
 
     def pseudonym(self, caller: Caller) -> str | None:
@@ -53,7 +61,7 @@ class Access:
 
         None where nobody is known.
         """
-        if self.tokens is None:
+        if self.tokens is None or not caller.sub:
             return None
         who = f"decided_by\n{self.tokens.issuer.url}\n{caller.sub}"
         return str(UUID(bytes=digest(self._secret, who.encode(), "sha256")[:16], version=5))
@@ -83,6 +91,11 @@ async def caller_of(request: Request) -> None:
     access: Access = request.app.state.access
     request.state.session = None
     request.state.caller = await access.admit(request)
+
+
+def _address(request: Request) -> str:
+    """Where somebody without a token asks from; behind a proxy what it says, if uvicorn trusts it."""
+    return request.client.host if request.client else ""
 
 
 def _unauthorized(detail: str) -> Problem:
