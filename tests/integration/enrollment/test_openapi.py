@@ -18,15 +18,13 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
-from chassis import dead_letters
-from chassis.http import create_app
 from chassis.run import HttpServer
-from enrollment.api import campaigns, devices, persons, schools, submissions, targets
 from enrollment.app import build
 from stack.postgres import Database
 from tests.integration.enrollment.conftest import service_settings
 from tests.integration.enrollment.world import CAMPAIGN, World, at, entered
 from tests.servers import Servers
+from tests.unit.access.services import built
 
 pytestmark = pytest.mark.xdist_group("enrollment-openapi")
 
@@ -94,20 +92,12 @@ def served(stack: Servers, template: Database) -> Iterator[Served]:
 
 def openapi() -> BaseSchema:
     """The document needs no database."""
-    nothing: Any = None
-    app = create_app("enrollment", version="1")
-    for router in (
-        campaigns.router(nothing, nothing),
-        schools.router(nothing, nothing),
-        targets.router(nothing, nothing),
-        submissions.router(nothing),
-        persons.router(nothing, nothing),
-        devices.router(nothing, nothing, nothing),
-        dead_letters.router(nothing, nothing),
-    ):
-        app.include_router(router)
+
+    async def document() -> dict[str, Any]:
+        return built("enrollment", None).openapi()
+
     config = schemathesis.Config.from_dict({"checks": {"positive_data_acceptance": {"expected-statuses": EXPECTED}}})
-    return schemathesis.openapi.from_dict(app.openapi(), config=config)
+    return schemathesis.openapi.from_dict(asyncio.run(document()), config=config)
 
 
 schema = openapi()
@@ -165,5 +155,6 @@ def test_the_document_says_where_everything_is(served: Served) -> None:
         ("get", "/v1/keyset"),
         ("get", "/v1/devices/{device_id}/decisions"),
         ("get", "/v1/dead-letters"),
+        ("get", "/v1/audit"),
     ]:
         assert method in document["paths"][path], (method, path)
