@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PROJECTS := $(wildcard packages/*/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo up down token test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness
+.PHONY: help install demo up down token test test-quick test-browser test-compose pytest check check-style check-types check-imports check-contracts fix contracts lock bench bench-reporting bench-freshness bench-comparison
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -64,13 +64,16 @@ check-contracts: $(INSTALLED)
 	@$(PY) docs/matrix.py --check
 	@$(PY) docs/apis.py --check
 
-bench: bench-reporting bench-freshness ## measure everything that has a limit
+bench: bench-reporting bench-freshness bench-comparison ## measure everything that has a limit
 
 bench-reporting: $(INSTALLED) ## CPU per event of the reporting consumer on a backlog of 500,000
 	@$(PY) -m bench.reporting
 
 bench-freshness: $(INSTALLED) ## from an event sent to its figure in the API, at 50 events a second
 	@$(PY) -m bench.freshness
+
+bench-comparison: $(INSTALLED) ## how long enrollment compares a million revisions with its topics
+	@$(PY) -m bench.comparison
 
 contracts: $(INSTALLED) ## write schemas, catalogue and examples from the models, build/asyncapi.json, the tables of docs/access.md
 	@$(PY) -m contracts.generate

@@ -33,6 +33,16 @@ def tuned(settings: S, **changes: Any) -> S:
     return settings.model_copy(update={"tuning": replace(settings.tuning, **changes)})
 
 
+def given(settings: S) -> type[S]:
+    """A class of settings that reads these ones, from nowhere: for who is told the class."""
+
+    class Given(type(settings)):  # type: ignore[misc]
+        def __new__(cls, **_read: Any) -> Any:
+            return settings
+
+    return Given
+
+
 async def until(condition: Callable[[], Any], within: float = 30.0) -> Any:
     """Waits until the condition (a coroutine function) answers something true."""
     async with asyncio.timeout(within):

@@ -25,7 +25,7 @@ from exactly_once.metrics import Metrics
 from exactly_once.own_topics import WRITER_HEADER
 from stack.postgres import Database
 from tests.ledger import KEPT, consuming, count, producing, recording, records_of, send, tell
-from tests.support import tuned, until
+from tests.support import given, tuned, until
 
 pytestmark = pytest.mark.faults
 
@@ -59,7 +59,7 @@ def run(settings: KafkaSettings, database: Database) -> Any:
         return App(settings, components={}, pools=pools, subscriptions=[Subscription(RECORDINGS, count)])
 
     app = typer.Typer(name="ledger", cls=OneLine)
-    verbs.add(app, build, lambda: service)
+    verbs.add(app, build, given(service))
 
     async def runs(*words: str) -> Result:
         return await asyncio.to_thread(CliRunner().invoke, app, list(words), terminal_width=200)

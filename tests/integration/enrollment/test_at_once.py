@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -226,3 +228,29 @@ async def until_waiting(pool: asyncpg.Pool, sessions: int = 1) -> None:
         return int(await pool.fetchval(count)) >= sessions
 
     await until(waiting)
+
+
+async def test_a_counter_whose_folder_was_copied_is_told_at_both(world: World) -> None:
+    await world.open()
+    original = await world.counter()
+    copy = replace(original, numbers=itertools.count(2))
+    first = original.submission(nik(1))
+    await world.handle(first)
+    both = [original.submission(nik(2)), copy.submission(nik(3))]
+    assert {message.event.device_seq for message in both} == {2}
+    again = both[0]  # a folder restored from a backup sends the very same: that is no copy at work
+    await world.handle(first, *both, again)
+    seen = (await world.http.get("/v1/devices/mpp-1/decisions")).json()
+    assert seen["numbers_twice"] == [2]
+    assert [decision["outcome"] for decision in seen["decisions"]] == ["counted"] * 3, "nobody is lost by it"
+    page = (await world.http.get("/v1/devices/mpp-1/decisions", params={"limit": 1})).json()
+    assert "numbers_twice" not in page, "asked once, on the last page"
+
+
+async def test_a_submission_that_comes_twice_is_no_copied_folder(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    message = counter.submission(nik(1))
+    await world.handle(message)
+    await world.handle(message)
+    assert "numbers_twice" not in (await world.http.get("/v1/devices/mpp-1/decisions")).json()

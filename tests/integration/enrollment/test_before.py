@@ -83,10 +83,8 @@ async def test_every_fact_of_before_is_what_it_was(database: Database, tmp_path:
     await fill(owner)
     await owner.close()
 
-    assert await migrate(database.owner_url, MIGRATIONS) == [
-        "enrollment/0002_one_kind_of_fact_table.sql",
-        "enrollment/0003_fold.sql",
-    ]
+    later = [f"enrollment/{file.name}" for file in sorted(MIGRATIONS[-1].dir.glob("*.sql"))[1:]]
+    assert await migrate(database.owner_url, MIGRATIONS) == later
 
     tx = await asyncpg.connect(database.url)
     campaign = await CAMPAIGNS.last(tx, "kota-contoh", "kota-contoh")

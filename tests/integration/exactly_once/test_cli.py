@@ -21,7 +21,7 @@ from contracts.topics import RECORDINGS
 from exactly_once import KafkaSettings, Subscription
 from stack.postgres import Database
 from tests.ledger import consuming, count, ledger_consumer, recording, send, send_raw
-from tests.support import until
+from tests.support import given, until
 
 NIK = "3573990101070001"
 
@@ -37,10 +37,14 @@ def run(settings: KafkaSettings, database: Database):
         return App(settings, components={}, pools=pools, subscriptions=[Subscription(RECORDINGS, count)])
 
     app = typer.Typer(name="ledger", cls=OneLine)
-    verbs.add(app, build, lambda: service)
+    verbs.add(app, build, given(service))
 
     async def runs(*words: str) -> Result:
-        return await asyncio.to_thread(CliRunner().invoke, app, list(words), terminal_width=200)
+        told = {
+            "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+            "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
+        }
+        return await asyncio.to_thread(CliRunner(env=told).invoke, app, list(words), terminal_width=200)
 
     return runs
 

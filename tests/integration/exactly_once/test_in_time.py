@@ -6,10 +6,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import CollectorRegistry
 
-from exactly_once import Batch, Connection, KafkaSettings
+from exactly_once import Batch, Connection, KafkaSettings, OwnTopics, Relay
 from exactly_once.applier import Applier
-from tests.ledger import consuming, count, ledger_consumer, recording, send
+from exactly_once.metrics import Metrics
+from stack.postgres import Database
+from tests.ledger import KEPT, consuming, count, ledger_consumer, recording, send, tell
 from tests.support import until
 
 RECORDS = 400
@@ -92,3 +95,24 @@ async def test_it_grows_again_once_it_ends(settings: KafkaSettings, pool: asyncp
         await send(settings, [recording(number) for number in range(20, RECORDS)])
         await until(lambda: pool.fetchval("SELECT n = $1 FROM total", RECORDS), within=90)
     assert max(sizes) > 20
+
+
+async def test_what_a_relay_cannot_publish_in_time_is_made_smaller(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Relay):
+        async def _publish(self, producer: Any, rows: Any, *more: Any) -> Any:
+            sizes.append(len(rows))
+            if len(rows) > 30:
+                raise TimeoutError
+            return await super()._publish(producer, rows, *more)
+
+    sizes: list[int] = []
+    monkeypatch.setattr("exactly_once.relay.BACK_OFF", (0.0,))
+    async with pool.acquire() as tx, tx.transaction():
+        await tell(tx, [recording(number) for number in range(RECORDS)])
+    own = OwnTopics(settings, pool, [KEPT])
+    relay = Slow(settings, database.url, source="enrollment", own=own, metrics=Metrics(CollectorRegistry()))
+    async with consuming(relay, own):
+        await until(lambda: pool.fetchval("SELECT NOT EXISTS (SELECT FROM exactly_once.outbox)"), within=90)
+    assert max(sizes) == RECORDS, "it began with all of them"

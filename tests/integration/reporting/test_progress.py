@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -174,8 +173,8 @@ async def test_many_lies_neither_fill_the_store_nor_stop_reporting(relays: Relay
     assert progress.REFUSED_AT_MOST < 20
 
 
-async def test_the_ends_of_the_calendar(relays: Relays) -> None:
-    first: Any = datetime(1, 1, 1, tzinfo=UTC)
+async def test_the_first_and_the_last_instants_that_an_event_can_have(relays: Relays) -> None:
+    first = datetime(1970, 1, 3, tzinfo=UTC)
     assert await relays.hear(relays.record("recordings", first, appended=at(2))) == []
-    last = datetime.max.replace(tzinfo=UTC)
+    last = datetime(2199, 12, 30, tzinfo=UTC)
     assert await relays.hear(relays.record("recordings", last, appended=at(2))) == ["beyond_append_time"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from chassis.access.rates import MINUTE, REMEMBERED, Rates
 
+from chassis.access.rates import MINUTE, REMEMBERED, Rates
 from chassis.problems import Problem
 from tests.issuer import LocalIssuer
 from tests.unit.access.services import ADMITTED, SERVICES, built, table

@@ -62,6 +62,7 @@ class Office:
     refuse: tuple[int, dict[str, str]] | None = None
     preparing: int = 0  # so many requests are answered 503, with when to come again
     page: int = 1000
+    twice: list[int] = field(default_factory=list)
     clock: str = "replay"
 
     def new_key(self) -> str:
@@ -115,7 +116,8 @@ class Office:
         if method == "GET" and split.path.endswith("/decisions"):
             after = int(parse_qs(split.query).get("after", ["0"])[0])
             page = self.decisions[after : after + self.page]
-            return 200, {"decisions": page, "next": str(after + len(page))}
+            twice = {"numbers_twice": self.twice} if self.twice else {}
+            return 200, {"decisions": page, "next": str(after + len(page)), **twice}
         return 404, {"title": "There is nothing here", "detail": "There is no such campaign: PUT it first."}
 
 

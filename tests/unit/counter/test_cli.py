@@ -179,6 +179,15 @@ def test_what_the_office_took_back_needs_nobodys_attention(run: Run, home: Path,
         assert now["outcomes"] == {"rejected": 1}
 
 
+@pytest.mark.usefixtures("ready")
+def test_a_copied_folder_is_told_to_the_operator(run: Run, office: Office) -> None:
+    office.twice = [7, 8]
+    said = run("status", "--refresh").stderr
+    assert said.startswith("folder loket ini disalin: nomor 7, 8 datang dari keduanya") and " / this counter's" in said
+    office.twice = []
+    assert json.loads(run("status", "--json").stdout)["numbers_twice"] == [7, 8]
+
+
 def test_a_home_is_closed_to_others_also_where_the_folder_was_there_before(
     run: Run, home: Path, office: Office
 ) -> None:

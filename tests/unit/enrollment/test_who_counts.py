@@ -30,6 +30,13 @@ def test_of_two_at_the_same_moment_the_lower_submission_id_counts() -> None:
     assert outcomes(person(recording(2), recording(1))) == ["counted", "duplicate"]
 
 
+def test_it_is_when_it_was_recorded_that_decides_and_not_when_it_came() -> None:
+    morning, evening = (datetime(2024, 10, 1, hour, tzinfo=UTC) for hour in (1, 11))
+    came_first = recording(1, recorded_at=evening, received_at=evening)
+    came_later = recording(2, recorded_at=morning, received_at=evening + timedelta(days=3))
+    assert outcomes(person(came_first, came_later)) == ["duplicate", "counted"]  # of one day, too
+
+
 def test_it_is_the_moment_that_decides_and_not_what_the_clock_shows_in_its_zone() -> None:
     in_wit = recording(1, recorded_at=datetime.fromisoformat("2024-10-01T09:30:00+09:00"))  # 07:30 in Malang
     in_wib = recording(2, recorded_at=datetime.fromisoformat("2024-10-01T08:00:00+07:00"))

@@ -176,7 +176,8 @@ class Counter:
         changed = 0
         while True:
             cursor = self.queue.decisions_cursor()
-            decisions, following = await self._enrollment.decisions(self.device_id, cursor)
+            decisions, following, twice = await self._enrollment.decisions(self.device_id, cursor)
+            self.queue.note_numbers_twice(twice)
             if decisions and following is None:
                 raise EnrollmentUnavailable("enrollment gave decisions without a cursor to go on from")
             if following is None or following == cursor:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 
@@ -13,6 +13,14 @@ from counter.home import Setup
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 PAGE: Final = 1000
 HOW_TO_REGISTER: Final = "; give --token, an administrator's, or --code, which an administrator makes"
+
+
+class Page(NamedTuple):
+    """Decisions, the cursor behind them, and the numbers of this device that came twice."""
+
+    decisions: list[dict[str, Any]]
+    following: str | None
+    numbers_twice: list[int]
 
 
 class Enrollment:
@@ -50,8 +58,8 @@ class Enrollment:
         """The keys to seal to, newest first."""
         return await self._ask("GET", "/v1/keyset")
 
-    async def decisions(self, device_id: str, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """The next decisions about this device's submissions, and the cursor behind them."""
+    async def decisions(self, device_id: str, after: str | None) -> Page:
+        """The next decisions about this device's submissions."""
         query: dict[str, str | int] = {"limit": PAGE} if after is None else {"limit": PAGE, "after": after}
         page = await self._ask("GET", f"/v1/devices/{device_id}/decisions", params=query)
         try:
@@ -60,9 +68,10 @@ class Enrollment:
                 for row in page["decisions"]
             ]
             following = page["next"]
-        except (KeyError, TypeError):
+            twice = [int(number) for number in page.get("numbers_twice", ())]
+        except (KeyError, TypeError, ValueError):
             raise EnrollmentUnavailable(f"{self._url} answered with something that is no list of decisions") from None
-        return decisions, None if following is None else str(following)
+        return Page(decisions, None if following is None else str(following), twice)
 
     async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:

@@ -42,14 +42,15 @@ WORDS: Final = {
     "must be 16 digits (0-9) and nothing else": "harus 16 digit (0-9) dan tidak lain",
     "is before 1900: check the year": "sebelum 1900: periksa tahunnya",
     "must lie between the years {} and {}": "harus antara tahun {} dan {}",
-    "must be npsn:<8 digits>, outside or outside:<label>, as npsn:20533456": (
-        "harus npsn:<8 digit>, outside, atau outside:<label>, misalnya npsn:20533456"
+    "must be npsn:<8 digits, or P and 7>, outside or outside:<label>, as npsn:20533456": (
+        "harus npsn:<8 digit, atau P dan 7 digit>, outside, atau outside:<label>, misalnya npsn:20533456"
     ),
     "must be a regency's code, as 35.73": "harus kode kabupaten/kota, misalnya 35.73",
-    "must be 1-64 characters without 16 digits in a row, as school_visit": (
-        "harus 1-64 huruf tanpa 16 digit berurutan, misalnya school_visit"
+    "must be 1-64 characters on one line and no NIK, as school_visit": (
+        "harus 1-64 huruf di satu baris dan bukan NIK, misalnya school_visit"
     ),
-    "must be 1-200 characters without 16 digits in a row": "harus 1-200 huruf tanpa 16 digit berurutan",
+    "must be 1-200 characters on one line and no NIK": "harus 1-200 huruf di satu baris dan bukan NIK",
+    "{}; it holds {}": "{}; di dalamnya ada {}",
     "must be a UUID, as 0190f5a0-7b1c-7d3e-8f00-0123456789ab": (
         "harus UUID, misalnya 0190f5a0-7b1c-7d3e-8f00-0123456789ab"
     ),
@@ -160,6 +161,11 @@ WORDS: Final = {
     ),
     "Kafka at {} failed ({})": "Kafka di {} gagal ({})",
     "interrupted before Kafka confirmed it": "dihentikan sebelum Kafka mengonfirmasi",
+    "this counter's folder was copied: number {} came from both; every recording counts, "
+    "go on with one folder alone and run `counter init` in a new one for the other": (
+        "folder loket ini disalin: nomor {} datang dari keduanya; semua rekaman tetap dihitung, lanjutkan dengan satu "
+        "folder saja dan jalankan `counter init` di folder baru untuk yang lain"
+    ),
     # What a command could not do beside its work.
     "enrollment's keys were not refreshed: {}": "kunci enrollment belum diperbarui: {}",
     "decisions were not read: {}": "keputusan belum terbaca: {}",

@@ -45,6 +45,7 @@ ALREADY_WITH_OTHER_VALUES: Final = FieldError(
 )
 OPEN_SESSION: Final = "open_session"
 DECISIONS_CURSOR: Final = "decisions_cursor"
+NUMBERS_TWICE: Final = "numbers_twice"
 # The broker refused it, or enrollment did; not what the office itself took back: it knows.
 TROUBLED: Final = "(state = 'refused' OR outcome IN ('held', 'rejected') AND reason IS NOT 'voided')"
 UNSENT: Final = "state IN ('stored', 'refused')"
@@ -214,6 +215,14 @@ class Queue:
                 ).rowcount
             self._set_note(DECISIONS_CURSOR, cursor)
         return changed
+
+    def note_numbers_twice(self, numbers: Sequence[int]) -> None:
+        """Keep what enrollment says of numbers that came twice; once they did, they have for good."""
+        if numbers:
+            self._set_note(NUMBERS_TWICE, ",".join(map(str, numbers)))
+
+    def numbers_twice(self) -> list[int]:
+        return [int(number) for number in (self._note(NUMBERS_TWICE) or "").split(",") if number]
 
     def decisions_cursor(self) -> str | None:
         return self._note(DECISIONS_CURSOR)

@@ -14,6 +14,7 @@ from counter.results import Results
 from counter.sending import Sending, SendSummary
 from counter.status import Status
 
+TWICE: Final = "every recording counts, go on with one folder alone and run `counter init` in a new one for the other"
 LISTED: Final = 1000  # rows of an import
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -104,6 +105,10 @@ def show(now: Status) -> None:
 
 def decided(now: Status) -> None:
     """What enrollment has decided so far, in the office's words and the programs'."""
+    if now.numbers_twice:
+        warn(
+            f"this counter's folder was copied: number {', '.join(map(str, now.numbers_twice))} came from both; {TWICE}"
+        )
     if now.outcomes:
         counts = (f"{OUTCOMES.get(outcome, outcome)} / {outcome} {n:,}" for outcome, n in now.outcomes.items())
         say("keputusan / decisions: " + " · ".join(counts))

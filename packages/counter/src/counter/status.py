@@ -13,7 +13,10 @@ SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Every submission is in one of four states: `total` is their sum. Sessions closed are counted apart."""
+    """Every submission is in one of four states: `total` is their sum. Sessions closed are counted apart.
+
+    `numbers_twice`: numbers that enrollment has from this device under two ids, so its home was copied.
+    """
 
     campaign: str
     device_id: str
@@ -31,6 +34,7 @@ class Status:
     open_session: str | None
     oldest_unsent: str | None
     last_error: str | None
+    numbers_twice: list[int]
 
 
 def read(queue: Queue, **who: str) -> Status:
@@ -58,4 +62,5 @@ def read(queue: Queue, **who: str) -> Status:
         open_session=queue.open_session(),
         oldest_unsent=queue.oldest_unsent(),
         last_error=queue.last_error(),
+        numbers_twice=queue.numbers_twice(),
     )

@@ -51,6 +51,7 @@ class Relay:
         self._metrics = metrics
         self._partition = DefaultPartitioner()
         self._failures = 0
+        self._at_once = settings.tuning.relay_batch
         self._writer = (WRITER_HEADER, b"")
         self._trouble: str | None = "not started"
 
@@ -70,6 +71,8 @@ class Relay:
                     await self._lead(connection, stack)
             except OUTAGE as error:
                 self._trouble = f"publishing is interrupted: {type(error).__name__}"
+                # What is too much for the limits of time would fail for ever.
+                self._at_once = max(1, self._at_once // 2)
                 logger.warning(self._trouble)
             finally:
                 self._metrics.leads.set(0)
@@ -134,23 +137,25 @@ class Relay:
             told.clear()
             due = clock() - told_at >= self._settings.tuning.progress_interval
             through = await advance_watermark(connection) if due else None
+            at_once = self._at_once
             rows = await connection.fetch(
-                "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1",
-                self._settings.tuning.relay_batch,
+                "SELECT id, topic, key, value, headers FROM exactly_once.outbox ORDER BY id LIMIT $1", at_once
             )
             if rows:
                 ends |= await self._awake(connection, self._publish(producer, rows, beside))
                 await connection.execute(
                     "DELETE FROM exactly_once.outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
                 )
-            if len(rows) < self._settings.tuning.relay_batch:
-                if through is not None:
-                    ends = await self._awake(connection, self._ends(producer, ends))
-                    await self._look_beside(connection, log, beside)
-                    await self._awake(connection, self._say_progress(producer, through, ends))
-                    told_at = clock()
-                with suppress(TimeoutError):  # told is a hint that may be missed
-                    await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
+            if len(rows) == at_once:
+                self._at_once = min(self._settings.tuning.relay_batch, at_once + 1 + at_once // 8)
+                continue
+            if through is not None:
+                ends = await self._awake(connection, self._ends(producer, ends))
+                await self._look_beside(connection, log, beside)
+                await self._awake(connection, self._say_progress(producer, through, ends))
+                told_at = clock()
+            with suppress(TimeoutError):  # told is a hint that may be missed
+                await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
 
     async def _awake(self, connection: "asyncpg.Connection[Row]", work: Coroutine[Any, Any, T]) -> T:
         """Waits for the broker, and asks the connection something meanwhile: its silence would lose the lock."""

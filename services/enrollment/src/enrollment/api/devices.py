@@ -108,6 +108,10 @@ class DecisionsReturn(BaseModel):
 
     decisions: list[DeviceDecision]
     next: str
+    numbers_twice: list[int] | None = Field(
+        default=None,
+        description="On the last page: numbers that came twice, the first 20. The counter's folder was copied.",
+    )
 
 
 def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
@@ -185,9 +189,11 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
             if device_id not in await store.devices(tx, [device_id]):
                 raise Unknown("There is no such device.")
             page = await decisions.after(tx, device_id, int(after), limit)
+            twice = await store.numbers_twice(tx, device_id) if len(page) < limit else []
         returned = DecisionsReturn(
             decisions=[DeviceDecision.model_validate(event, from_attributes=True) for _, event in page],
             next=str(page[-1][0] if page else int(after)),
+            numbers_twice=twice or None,
         )
         return JSONResponse(returned.model_dump(mode="json", exclude_none=True))
 

@@ -42,6 +42,18 @@ async def register(tx: Connection, device_id: str, public_key: bytes) -> bytes:
     return holds
 
 
+async def numbers_twice(tx: Connection, device_id: str) -> list[int]:
+    """Numbers under which the device sent two submissions, the first 20: two folders number for one device."""
+    rows = await tx.fetch(
+        """
+        SELECT device_seq FROM enrollment.submission WHERE device_id = $1
+         GROUP BY device_seq HAVING count(*) > 1 ORDER BY device_seq LIMIT 20
+        """,
+        device_id,
+    )
+    return [row["device_seq"] for row in rows]
+
+
 async def place(tx: Connection, device_id: str, campaign: str, kind: str, at: str) -> bool:
     """Says where a device works in a campaign; returns whether it is new there."""
     new: bool = await tx.fetchval(

@@ -10,7 +10,7 @@ CREATE TABLE reporting.watermark_mark (
     through     timestamptz NOT NULL,
     PRIMARY KEY (topic, partition, told_offset)
 );
-COMMENT ON TABLE reporting.progress_mark IS 'Of workers before 0004_log.sql; to be dropped once none runs.';
+COMMENT ON TABLE reporting.progress_mark IS 'Of workers before 0004_marks.sql; to be dropped once none runs.';
 
 -- What a worker sends for each recording. It never changes, so that the table may get a column, or lose one, while workers
 -- of before and of after run: who needs more members makes another type.
