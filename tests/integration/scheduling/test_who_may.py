@@ -8,6 +8,8 @@ import httpx
 
 from chassis.migrate import migrate
 from scheduling.app import MIGRATIONS
+from scheduling.visits import store
+from scheduling.visits.model import event
 from stack.postgres import Database
 from tests.integration.scheduling.conftest import NPSN, REPLAYED, Scheduling, listed, opened, parts, visit
 from tests.issuer import LocalIssuer
@@ -42,8 +44,10 @@ async def test_own_schools_and_foreign_ones(database: Database, issuer: LocalIss
 
         async with app.pools[0].acquire() as tx:
             events = [json.loads(value) for (value,) in await tx.fetch("SELECT value FROM exactly_once.outbox")]
+            stored = await store.last(tx, REPLAYED, foreign["visit_id"], 1)
             entries = await tx.fetch("SELECT entry FROM chassis.audit ORDER BY seq")
-        deciders = {event["decided_by"] for event in events if event["visit_id"] == foreign["visit_id"]}
+        deciders = {told["decided_by"] for told in events if told["visit_id"] == foreign["visit_id"]}
         assert len(deciders) == 1
+        assert stored is not None and {event(stored).decided_by} == deciders, "a lost topic can be told again"
         acts = [json.loads(entry)["act"].rpartition("/")[2] for (entry,) in entries]
         assert acts == ["{set_id}"] * 2 + ["visits"] * 3

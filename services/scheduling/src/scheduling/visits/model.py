@@ -56,6 +56,7 @@ class PlannedVisit:
     plan: Plan
     missed: Mapping[str, int] | None = None
     reason: str | None = None
+    decided_by: str | None = None
 
     @property
     def status(self) -> VisitStatus:
@@ -94,6 +95,7 @@ def event(visit: PlannedVisit) -> Visit:
         "visit_id": visit.visit_id,
         "revision": visit.revision,
         "known_at": visit.known_at,
+        "decided_by": visit.decided_by,
         "status": visit.status,
         "missed": None if visit.missed is None else dict(visit.missed),
         **asdict(visit.plan),
@@ -114,4 +116,6 @@ def planned(fact: Visit, reason: str | None) -> PlannedVisit:
         expected=fact.expected,
     )
     cause = _CAUSE[type(fact)]
-    return PlannedVisit(fact.campaign, fact.visit_id, fact.revision, fact.known_at, cause, plan, fact.missed, reason)
+    return PlannedVisit(
+        fact.campaign, fact.visit_id, fact.revision, fact.known_at, cause, plan, fact.missed, reason, fact.decided_by
+    )

@@ -88,6 +88,7 @@ def _next(
         plan=plan or visit.plan,
         missed=missed,
         reason=reason,
+        decided_by=None,
     )
 
 
