@@ -29,6 +29,7 @@ from exactly_once import (
     migrations_dir,
 )
 from exactly_once.metrics import Metrics
+from exactly_once.own_topics import WRITER_HEADER
 from stack.postgres import Database
 
 LEDGER = """
@@ -113,13 +114,13 @@ async def send_raw(
         )
 
 
-async def send(settings: KafkaSettings, events: list[Recording]) -> None:
+async def send(settings: KafkaSettings, events: list[Recording], writer: str = "") -> None:
+    """As a program beside the relays does, or as the relay of a database with this name."""
+    topic, name = settings.topic_prefix + RECORDINGS.name, [(WRITER_HEADER, writer.encode())] if writer else []
     async with producing(settings) as producer:
         for event in events:
             message = encode(event, "test")
-            await producer.send(
-                settings.topic_prefix + RECORDINGS.name, message.value, key=message.key, headers=message.headers
-            )
+            await producer.send(topic, message.value, key=message.key, headers=[*message.headers, *name])
         await producer.flush()
 
 

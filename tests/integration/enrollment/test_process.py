@@ -140,7 +140,7 @@ async def test_the_api_goes_on_when_a_flood_has_stopped_the_worker(enrollment_se
 
 async def test_the_smallest_pool_is_enough(enrollment_settings: Settings) -> None:
     """One connection is kept to watch the database."""
-    refused = run(environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="1"), "migrate")
+    refused = run(environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="1"), "serve")
     assert (refused.returncode, "ENROLLMENT_DATABASE_POOL_SIZE is wrong" in refused.stderr) == (78, True)
     env = environment(enrollment_settings, ENROLLMENT_DATABASE_POOL_SIZE="2")
     assert run(env, "migrate").returncode == 0
@@ -167,7 +167,7 @@ async def test_no_dead_letter_is_replayed_into_a_database_that_lacks_what_was_pu
     env = environment(enrollment_settings)
     assert run(env, "migrate").returncode == 0
     assert run(env, "dead-letters", "replay", "--all").returncode == 0
-    await send(enrollment_settings, [recording(1)])
+    await send(enrollment_settings, [recording(1)], writer="the database of before")
     refused = run(env, "dead-letters", "replay", "--all")
     assert (refused.returncode, "was it restored from a backup" in refused.stderr) == (70, True), refused.stderr
 
