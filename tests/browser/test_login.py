@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page, expect
 
 from stack import LocalStack
 from tests.browser.campaign import Campaign
+
+pytestmark = pytest.mark.browser
 
 
 async def test_in_at_the_issuer_and_out_again(page: Page, campaign: Campaign, system: LocalStack) -> None:
