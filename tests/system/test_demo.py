@@ -137,6 +137,7 @@ def test_the_command_reads_a_system_that_is_there_and_ends_with_0(played: Played
         "SCHEDULING_URL": where.scheduling,
         "REPORTING_URL": where.reporting,
         "KAFKA_BOOTSTRAP_SERVERS": where.kafka,
+        "TOKEN": where.token,
     }
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -145,7 +146,7 @@ def test_the_command_reads_a_system_that_is_there_and_ends_with_0(played: Played
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
