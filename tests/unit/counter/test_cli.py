@@ -338,7 +338,7 @@ def test_very_many_rows_in_bounded_memory(home: Path, tmp_path: Path) -> None:
         check=True,
     )
     kilobytes = next(int(line.split()[1]) for line in mark.read_text().splitlines() if line.startswith("VmHWM"))
-    assert kilobytes < 150 * 1024, "the program alone has 50 MB"
+    assert kilobytes < 100 * 1024, f"{kilobytes}: the program alone has 50 MB"
     with Counter.open(home) as counter:
         assert counter.status().stored_here == counter.queue.last_seq() == 30_000
 
