@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from contracts.topics import CATALOGUE
@@ -17,6 +18,12 @@ from stack.postgres import Database
 from tests.issuer import LocalIssuer
 from tests.servers import Leader, Servers, servers
 from tests.support import kafka_settings
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)  # fmt: skip
+hypothesis.settings.load_profile("suite")
 
 LEADER = pytest.StashKey[Leader]()
 BROKEN_OFF = pytest.StashKey[str]()

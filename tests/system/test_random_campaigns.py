@@ -195,7 +195,6 @@ def test_random_campaigns_give_the_figures_of_a_plain_fold(system: LocalStack) -
 
     @settings(
         max_examples=15,
-        deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],

@@ -107,7 +107,6 @@ schema = openapi()
 @schema.parametrize()
 @hypothesis_settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

@@ -51,7 +51,7 @@ async def hear_in_batches(reporting: Reporting, events: list[Any], data: st.Data
 
 
 @given(data=st.data())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_a_campaigns_revision_is_how_many_revisions_were_applied_whatever_the_batches(
     reporting: Reporting, data: st.DataObject
 ) -> None:
@@ -73,7 +73,7 @@ SORTS = [("counted", None), ("duplicate", None), ("held", "under_age"), ("reject
 
 @pytest.mark.properties
 @given(data=st.data())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_decisions_equal_a_fold(reporting: Reporting, data: st.DataObject) -> None:
     campaign = f"c-{uuid.uuid4().hex[:12]}"
     history: list[SubmissionDecided] = []

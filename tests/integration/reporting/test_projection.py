@@ -122,7 +122,7 @@ async def same_as_the_fold(pool: Pool, history: list[Recording], as_of: date, kn
 
 @pytest.mark.properties
 @given(data=st.data(), history=histories())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_order_redelivery_batches_and_writers_change_nothing(
     pool: Pool, data: st.DataObject, history: list[Recording]
 ) -> None:

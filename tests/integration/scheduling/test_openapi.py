@@ -103,7 +103,7 @@ schema = openapi()
 
 @pytest.mark.properties
 @schema.parametrize()
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=25)
 def test_schemathesis_finds_nothing(case: schemathesis.Case, address: str) -> None:
     meet_the_campaign(case)
     case.call_and_validate(base_url=address)

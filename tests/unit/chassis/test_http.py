@@ -326,6 +326,6 @@ schema = schema_of(tiny_app())
 
 @pytest.mark.properties
 @schema.parametrize()
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_schemathesis_finds_nothing(case: schemathesis.Case) -> None:
     check(case)

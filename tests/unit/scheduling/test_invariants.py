@@ -89,7 +89,7 @@ class Campaign:
 
 
 @pytest.mark.properties
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(COMMANDS)
 def test_whatever_is_commanded_the_plan_can_be_carried_out(commands: list[tuple[str, Any, Any, datetime]]) -> None:
     campaign = Campaign()
@@ -134,7 +134,7 @@ def test_whatever_is_commanded_the_plan_can_be_carried_out(commands: list[tuple[
 
 
 @pytest.mark.properties
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(COMMANDS, plans(), st.integers(1, 4))
 def test_a_number_of_sets_is_had_exactly_when_that_many_are_free(
     commands: list[tuple[str, Any, Any, datetime]], plan: dict[str, Any], wanted: int
