@@ -95,7 +95,7 @@ def test_a_bad_row_stops_no_other(counter: Counter) -> None:
 
 def test_a_nik_of_another_birth_date_is_stored_with_a_warning(counter: Counter) -> None:
     (result,) = counter.import_rows([Row(2, recording(nik=nik(1).replace("3101", "3001")))])
-    assert result.result == "stored" and result.message.startswith("check: the birth date within the NIK")
+    assert result.result == "stored" and "check: the birth date within the NIK" in result.message
 
 
 def test_a_session_opens_by_itself_and_closes_with_its_count(counter: Counter) -> None:
@@ -111,7 +111,7 @@ def test_a_session_opens_by_itself_and_closes_with_its_count(counter: Counter) -
     assert (event.device_seq, event.session_id, event.submissions, event.closed_at) == (4, session, 2, at)
     assert counter.close_session() is None
     assert counter.close_session(own.upper()) == (own, 1)
-    with pytest.raises(RecordingRefused, match="session_id must be a UUID"):
+    with pytest.raises(RecordingRefused, match="session_id harus UUID.* must be a UUID"):
         counter.close_session("sesi-1")
     counter.record(recording(4))
     assert events(counter)[-1].session_id not in (session, own)
@@ -204,13 +204,13 @@ async def test_an_instant_of_replay_is_refused_in_a_live_campaign(home: Path, of
             lambda: counter.record_many([recording(1), recording(2, replayed_at=NOON)]),
             lambda: counter.close_session(replayed_at=NOON),
         ):
-            with pytest.raises(RecordingRefused, match="replayed_at is for replayed campaigns alone"):
+            with pytest.raises(RecordingRefused, match="replayed_at hanya untuk .* is for replayed campaigns alone"):
                 refused()
         assert numbers(counter) == []
         rows = [Row(2, recording(1)), Row(3, recording(2, replayed_at=NOON)), Row(4, recording(3))]
         results = list(counter.import_rows(rows))
         assert [(one.number, one.result) for one in results] == [(2, "stored"), (3, "refused"), (4, "stored")]
-        assert results[1].message.startswith("replayed_at is for replayed campaigns alone")
+        assert results[1].message.startswith("replayed_at hanya untuk program peragaan")
 
 
 async def test_a_home_of_old_learns_the_clock_when_it_sends(home: Path, office: Office) -> None:

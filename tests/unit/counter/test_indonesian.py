@@ -10,7 +10,7 @@ import pytest
 
 import counter
 from counter.errors import FieldError
-from counter.indonesian import beside
+from counter.indonesian import WORDS, beside
 
 PACKAGE = Path(counter.__file__).parent
 RAISED = {"CounterError": 0, "NotSetUp": 0, "Busy": 0, "EnrollmentUnavailable": 0, "ValueError": 0}
@@ -64,3 +64,10 @@ def test_what_it_names_stands_in_both() -> None:
 
 def test_a_refused_column_comes_first() -> None:
     assert str(FieldError("nik", "has 15 digits, a NIK has 16")).startswith("nik berisi 15 digit, NIK punya 16 / has")
+
+
+@pytest.mark.parametrize("english", WORDS)
+def test_every_message_is_said_with_what_it_names(english: str) -> None:
+    named = [f"part {number}" for number in range(english.count("{}"))]
+    told = beside(english.format(*named))
+    assert told.endswith(f" / {english.format(*named)}") and "{" not in told

@@ -135,7 +135,7 @@ WORDS: Final = {
     ),
     "enrollment at {} answered {}": "enrollment di {} menjawab {}",
     "enrollment at {} is not ready yet{}; what is stored here is safe: try again in {} s": (
-        "enrollment di {} belum siap; yang tersimpan di sini aman: coba lagi dalam {2} detik"
+        "enrollment di {0} belum siap; yang tersimpan di sini aman: coba lagi dalam {2} detik"
     ),
     "enrollment is not ready yet; what is stored here is safe, trying again in {} s": (
         "enrollment belum siap; yang tersimpan di sini aman, mencoba lagi dalam {} detik"
