@@ -111,7 +111,7 @@ def test_a_session_opens_by_itself_and_closes_with_its_count(counter: Counter) -
     assert (event.device_seq, event.session_id, event.submissions, event.closed_at) == (4, session, 2, at)
     assert counter.close_session() is None
     assert counter.close_session(own.upper()) == (own, 1)
-    with pytest.raises(RecordingRefused, match="session_id harus UUID.* must be a UUID"):
+    with pytest.raises(RecordingRefused, match=r"session_id harus UUID.* must be a UUID"):
         counter.close_session("sesi-1")
     counter.record(recording(4))
     assert events(counter)[-1].session_id not in (session, own)
@@ -204,7 +204,7 @@ async def test_an_instant_of_replay_is_refused_in_a_live_campaign(home: Path, of
             lambda: counter.record_many([recording(1), recording(2, replayed_at=NOON)]),
             lambda: counter.close_session(replayed_at=NOON),
         ):
-            with pytest.raises(RecordingRefused, match="replayed_at hanya untuk .* is for replayed campaigns alone"):
+            with pytest.raises(RecordingRefused, match=r"replayed_at hanya untuk .* is for replayed campaigns alone"):
                 refused()
         assert numbers(counter) == []
         rows = [Row(2, recording(1)), Row(3, recording(2, replayed_at=NOON)), Row(4, recording(3))]
