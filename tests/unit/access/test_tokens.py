@@ -75,7 +75,7 @@ async def test_claims_may_have_other_names(issuer: LocalIssuer) -> None:
     [
         ({"exp": 1}, "It has expired."),
         ({"exp": None}, "Its claim exp is missing or wrong."),
-        ({"nbf": time.time() + 1000}, "Its claim nbf is missing or wrong."),
+        ({"nbf": 4_000_000_000}, "Its claim nbf is missing or wrong."),
         ({"audience": "jemput-bola-pages"}, "Its claim aud is missing or wrong."),
         ({"iss": "https://elsewhere.example"}, "Its claim iss is missing or wrong."),
         ({"sub": None}, "Its claim sub is missing or wrong."),
