@@ -7,11 +7,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from between import put
+
 from chassis.apis import operations
 from contracts import asyncapi
 
 PAGE = Path(__file__).with_name("apis.md")
-BEGIN, END = "<!-- apis -->\n", "<!-- /apis -->\n"
 SERVICES = ("enrollment", "scheduling", "reporting")
 # What a service must be told to be built; it connects nothing.
 KEY = "A" * 43 + "="
@@ -60,18 +61,5 @@ def tables() -> str:
     return "\n".join(text) + "\n"
 
 
-def main() -> int:
-    """0, or 1 when the page is not what the documents say."""
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    written = f"{before}{BEGIN}\n{tables()}\n{END}{rest.split(END)[1]}"
-    if "--check" in sys.argv:
-        if written != page:
-            print("docs/apis.md is not what the services' documents say: `make contracts`")  # noqa: T201
-        return int(written != page)
-    PAGE.write_text(written)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(put(PAGE, "apis", tables(), "the services' documents say"))

@@ -4,10 +4,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from between import put
+
 from chassis.access import COMMON, Role, Roles, Table
 
 PAGE = Path(__file__).with_name("access.md")
-BEGIN, END = "<!-- matrix -->\n", "<!-- /matrix -->\n"
 SERVICES = ("enrollment", "scheduling", "reporting")
 TOKENS = [role for role in Role if role is not Role.PUBLIC]
 
@@ -30,18 +31,5 @@ def matrix() -> str:
     return "\n".join(rows(title, table) for title, table in tables.items())
 
 
-def main() -> int:
-    """0, or 1 when the page is not what the tables say."""
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    written = f"{before}{BEGIN}\n{matrix()}\n{END}{rest.split(END)[1]}"
-    if "--check" in sys.argv:
-        if written != page:
-            print("docs/access.md is not what the services' access.py say: `make contracts`")  # noqa: T201
-        return int(written != page)
-    PAGE.write_text(written)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(put(PAGE, "matrix", matrix(), "the services' access.py say"))
