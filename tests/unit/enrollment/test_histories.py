@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -293,3 +294,14 @@ def test_of_whom_nothing_ever_counted_the_office_may_say_where_and_it_holds_once
     assert last_said(("arrive", held), ("reattribute", "outside:mutasi"), first) == (
         1, "recorded", True, "outside:mutasi", 3,
     )  # fmt: skip
+
+
+def test_what_is_published_of_a_late_one_is_of_its_own_day() -> None:
+    """Recorded on Friday and received on Monday: the day is Friday's, whichever way the record went."""
+    friday = recording(0, day=4)
+    late = replace(friday, received_at=friday.received_at + timedelta(days=3))
+    before = KnownPerson("kota-contoh", PERSON, Person(), None, 0, None)
+    event = change(before, before.person.recorded(late), "recorded", late.received_at).person_event
+    assert event is not None
+    assert (event.recorded_at, event.recorded_on) == (friday.recorded_at, friday.recorded_on)
+    assert event.received_at == late.received_at
