@@ -13,6 +13,7 @@ from chassis import probes
 from chassis.db import create_pool
 from chassis.probes import DatabaseProbe
 from exactly_once import KafkaSettings, OwnTopics, own_topics
+from exactly_once.deadline import within
 from stack.postgres import Database
 from tests.ledger import KEPT, consuming, prepared
 from tests.support import until
@@ -78,7 +79,7 @@ async def test_the_own_topics_are_not_called_compared_while_the_connection_is_ha
     async with create_pool(way.url, name="ledger") as pool:
         own = OwnTopics(settings, pool, [KEPT])
         async with consuming(own) as comparing:
-            await asyncio.wait_for(own.wait(), 60)
+            await within(60, own.wait())
             way.cut()
             began = asyncio.get_running_loop().time()
 
@@ -88,7 +89,7 @@ async def test_the_own_topics_are_not_called_compared_while_the_connection_is_ha
             await until(noticed, within=60)
             assert asyncio.get_running_loop().time() - began < 10
             way.mend()
-            await asyncio.wait_for(own.wait(), 60)
+            await within(60, own.wait())
             assert not comparing.done()
 
 

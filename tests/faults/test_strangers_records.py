@@ -21,6 +21,7 @@ from chassis.settings import ServiceSettings
 from contracts.envelope import encode, header
 from contracts.topics import RECORDINGS
 from exactly_once import KafkaSettings, OwnTopics, Relay, Subscription, Verdict
+from exactly_once.deadline import within
 from exactly_once.metrics import Metrics
 from exactly_once.own_topics import WRITER_HEADER
 from stack.postgres import Database
@@ -172,7 +173,7 @@ async def test_a_record_of_another_database_is_a_verdict_that_a_verb_ends(
     assert (await run("own-topics", "set-aside", "--all", "--reason", "the other office was shut down")).exit_code == 0
     own = OwnTopics(settings, pool, [KEPT])
     async with consuming(own) as comparing:
-        await asyncio.wait_for(own.wait(), 30)
+        await within(30, own.wait())
         assert not comparing.done()
 
 

@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 import stack.kafka
+from exactly_once.deadline import within
 from stack import LocalStack, StackError
 from stack.kafka import Kafka
 
@@ -137,7 +138,7 @@ async def receive(stack: LocalStack, topic: str) -> bytes | None:
     async with AIOKafkaConsumer(
         topic, bootstrap_servers=stack.bootstrap_servers, auto_offset_reset="earliest"
     ) as consumer:
-        return (await asyncio.wait_for(consumer.getone(), 20)).value
+        return (await within(20, consumer.getone())).value
 
 
 async def query(stack: LocalStack, sql: str) -> object:

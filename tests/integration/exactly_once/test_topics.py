@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import CATALOGUE, PROGRESS, RECORDINGS, TARGETS
 from exactly_once import KafkaSettings, Misconfigured
+from exactly_once.deadline import within
 from exactly_once.preflight import preflight
 from exactly_once.provision import admin, differences, provision
 from tests.support import kafka_settings, tuned, until
@@ -78,7 +79,7 @@ async def test_preflight_waits_for_a_topic_that_comes_late(stack: Any) -> None:
     late = kafka_settings(stack.bootstrap_servers, "late.")
     waiting = asyncio.create_task(preflight(late, [TARGETS]))
     await provision(late, [TARGETS])
-    await asyncio.wait_for(waiting, 20)
+    await within(20, waiting)
 
 
 async def test_a_broker_that_does_not_answer_is_given_up_in_time() -> None:

@@ -7,6 +7,7 @@ from typing import Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from exactly_once import lenient
+from exactly_once.deadline import within
 from exactly_once.position import Partition
 from exactly_once.records import Record
 
@@ -42,7 +43,7 @@ class Log:
             metadata_max_age_ms=2_000,  # partitions that were just added must be records before their owner gives up
         )
         try:
-            await asyncio.wait_for(self._consumer.start(), ANSWER_WITHIN)
+            await within(ANSWER_WITHIN, self._consumer.start())
         except BaseException:
             await self._consumer.stop()
             raise
@@ -54,8 +55,8 @@ class Log:
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
         """Begin and end offset of each partition. Raises TimeoutError and aiokafka's errors."""
         wanted = {self._named(partition): partition for partition in partitions}
-        begin = await asyncio.wait_for(self._consumer.beginning_offsets(list(wanted)), ANSWER_WITHIN)
-        end = await asyncio.wait_for(self._consumer.end_offsets(list(wanted)), ANSWER_WITHIN)
+        begin = await within(ANSWER_WITHIN, self._consumer.beginning_offsets(list(wanted)))
+        end = await within(ANSWER_WITHIN, self._consumer.end_offsets(list(wanted)))
         return {partition: (begin[named], end[named]) for named, partition in wanted.items()}
 
     async def first_from(self, offsets: Mapping[Partition, int]) -> dict[Partition, Record]:
@@ -66,7 +67,7 @@ class Log:
                 named = self._named(partition)
                 self._consumer.assign([named])
                 self._consumer.seek(named, offset)
-                records[partition] = await asyncio.wait_for(self._consumer.getone(named), ANSWER_WITHIN)
+                records[partition] = await within(ANSWER_WITHIN, self._consumer.getone(named))
         return records
 
     async def tail(self, partitions: Sequence[Partition], count: int) -> dict[Partition, list[Record]]:
@@ -103,7 +104,7 @@ class Log:
             self._consumer.seek(named, max(first, begin))
             while await self._consumer.position(named) <= last:
                 fetch = self._consumer.getmany(named, timeout_ms=1000, max_records=500)
-                records = (await asyncio.wait_for(fetch, ANSWER_WITHIN)).get(named, [])
+                records = (await within(ANSWER_WITHIN, fetch)).get(named, [])
                 yield [record for record in records if record.offset <= last]
 
     def _named(self, partition: Partition) -> TopicPartition:

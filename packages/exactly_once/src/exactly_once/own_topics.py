@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from contracts.envelope import Fact, header
+from exactly_once.deadline import within
 from exactly_once.errors import OUTAGE, Verdict, in_a_line
 from exactly_once.facts import FactTable
 from exactly_once.log import Log
@@ -127,9 +128,9 @@ class OwnTopics:
             while (now := await self._written(connection)) >= written and not self._invalidated.is_set():
                 written = now
                 self._verified.set()
-                self.strangers = await asyncio.wait_for(_strangers(connection), ANSWER_WITHIN)
+                self.strangers = await within(ANSWER_WITHIN, _strangers(connection))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._invalidated.wait(), AGAIN_AFTER)
+                    await within(AGAIN_AFTER, self._invalidated.wait())
         finally:
             self._verified.clear()  # before the connection is given back, for which one that is half open is waited
             connection.remove_termination_listener(self._lost)
@@ -137,7 +138,7 @@ class OwnTopics:
     async def _written(self, connection: Connection) -> int:
         """How many events have ever been written into the outbox, or more: it goes back with the database alone."""
         query = connection.fetchval("SELECT last_value FROM exactly_once.outbox_id_seq")
-        written: int = await asyncio.wait_for(query, ANSWER_WITHIN)
+        written: int = await within(ANSWER_WITHIN, query)
         return written
 
     def _lost(self, _connection: object) -> None:

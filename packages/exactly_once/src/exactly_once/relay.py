@@ -16,6 +16,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from contracts.envelope import encode
 from contracts.progress import ProgressMade
 from contracts.topics import PROGRESS
+from exactly_once.deadline import within
 from exactly_once.errors import OUTAGE
 from exactly_once.log import Log
 from exactly_once.metrics import Metrics
@@ -124,7 +125,7 @@ class Relay:
             metadata_max_age_ms=10_000,
         )
         stack.push_async_callback(self._end, producer)
-        await self._awake(connection, asyncio.wait_for(producer.start(), self._settings.tuning.send_timeout))
+        await self._awake(connection, within(self._settings.tuning.send_timeout, producer.start()))
         self._writer = (WRITER_HEADER, (await connection.fetchval("SELECT name FROM exactly_once.writer")).encode())
         log = await self._awake(connection, stack.enter_async_context(self._own.log()))
         ends = await self._awake(connection, self._ends(producer))
@@ -155,7 +156,7 @@ class Relay:
                 await self._awake(connection, self._say_progress(producer, through, ends))
                 told_at = clock()
             with suppress(TimeoutError):  # told is a hint that may be missed
-                await asyncio.wait_for(told.wait(), self._settings.tuning.relay_poll)
+                await within(self._settings.tuning.relay_poll, told.wait())
 
     async def _awake(self, connection: "asyncpg.Connection[Row]", work: Coroutine[Any, Any, T]) -> T:
         """Waits for the broker, and asks the connection something meanwhile: its silence would lose the lock."""
