@@ -80,10 +80,11 @@ async def clock_set_back(tx: Connection, device_id: str) -> list[SetBack]:
                    lag(earliest) OVER numbers AS previous_recorded_at
               FROM numbered WINDOW numbers AS (ORDER BY device_seq))
         SELECT device_seq, recorded_at, previous_seq, previous_recorded_at FROM pair
-         WHERE previous_recorded_at - recorded_at >= $2 AND NOT EXISTS (
-                   SELECT FROM enrollment.submission
-                     JOIN enrollment.person_submission USING (campaign, submission_id)
-                    WHERE device_id = $1 AND submission.device_seq IN (pair.device_seq, previous_seq) AND voided)
+         WHERE previous_recorded_at - recorded_at >= $2
+           AND (SELECT bool_or((SELECT voided FROM enrollment.person_submission AS link
+                                 WHERE (link.campaign, link.submission_id) = (sent.campaign, sent.submission_id)))
+                  FROM enrollment.submission AS sent
+                 WHERE sent.device_id = $1 AND sent.device_seq IN (pair.device_seq, previous_seq)) IS NOT TRUE
          ORDER BY device_seq DESC LIMIT 20
         """,
         device_id,
