@@ -37,10 +37,10 @@ async def test_a_large_batch_takes_no_long_turn(make: Any, reporting: Reporting)
         assert await apply(reporting.app, [make(number) for number in range(AS_MANY_AS_COME)]) < LONGEST
 
 
-async def test_the_control_that_computes_on_the_loop_takes_a_longer_one(
+async def test_the_control_without_slices_takes_a_longer_one(
     reporting: Reporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beside = await apply(reporting.app, [target(number) for number in range(AS_MANY_AS_COME)])
-    monkeypatch.setattr("exactly_once.aside.MANY", AS_MANY_AS_COME + 1)
-    on_the_loop = await apply(reporting.app, [target(AS_MANY_AS_COME + number) for number in range(AS_MANY_AS_COME)])
-    assert on_the_loop > 2 * beside
+    in_slices = await apply(reporting.app, [target(number) for number in range(AS_MANY_AS_COME)])
+    monkeypatch.setattr("exactly_once.slices.SLICE", AS_MANY_AS_COME)
+    at_once = await apply(reporting.app, [target(AS_MANY_AS_COME + number) for number in range(AS_MANY_AS_COME)])
+    assert at_once > 2 * in_slices

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from exactly_once import flood, position, set_aside
-from exactly_once.aside import aside
 from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, in_a_line, is_of_the_world
 from exactly_once.expected import Expected, Run
@@ -16,6 +15,7 @@ from exactly_once.position import Partition
 from exactly_once.records import Batch, Connection, Fault, Pool, Received, Record, Undecodable, decoder
 from exactly_once.set_aside import BadRecord, bad_record
 from exactly_once.settings import Tuning
+from exactly_once.slices import slices
 
 logger: Final = logging.getLogger(__name__)
 
@@ -84,8 +84,7 @@ class Applier:
 
     async def _commit(self, runs: Sequence[Run], fault: Fault | None = None) -> None:
         """One transaction: positions, what the handlers do, dead letters. All of it or nothing."""
-        count = sum(len(run.records) for run in runs)
-        batches, faults = await aside(lambda: self._decode(runs), count) if fault is None else ({}, [fault])
+        batches, faults = await self._decode(runs) if fault is None else ({}, [fault])
         async with self._pool.acquire() as tx, tx.transaction():
             await position.advance(tx, [run.move for run in runs])
             # In the order of the subscriptions: two processes lock their rows in one order.
@@ -99,16 +98,18 @@ class Applier:
         self._expected.committed(runs)
         self._count(runs, faults)
 
-    def _decode(self, runs: Sequence[Run]) -> tuple[dict[str, Batch[Any]], list[Fault]]:
+    async def _decode(self, runs: Sequence[Run]) -> tuple[dict[str, Batch[Any]], list[Fault]]:
         batches: dict[str, list[Received[Any]]] = {}
         faults: list[Fault] = []
         for run in runs:
             decode, received = self._decoders[run.topic], batches.setdefault(run.topic, [])
-            for record in run.records:
-                try:
-                    received.append(Received(decode(record), record))
-                except Undecodable as error:
-                    faults.append(Fault(record, error.reason, error.detail, of_sender=run.topic in self._outsiders))
+            async for part in slices(run.records):
+                for record in part:
+                    try:
+                        received.append(Received(decode(record), record))
+                    except Undecodable as error:
+                        of_sender = run.topic in self._outsiders
+                        faults.append(Fault(record, error.reason, error.detail, of_sender=of_sender))
         return {topic: Batch(received) for topic, received in batches.items() if received}, faults
 
     async def _judge(self, tx: Connection, faults: Sequence[Fault]) -> list[BadRecord]:

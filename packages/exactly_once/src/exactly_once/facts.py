@@ -9,10 +9,10 @@ import asyncpg
 
 from contracts.envelope import Fact, content_sha256
 from contracts.topics import TOPIC_OF, Topic
-from exactly_once.aside import aside
 from exactly_once.decider import with_decider
 from exactly_once.outbox import publish
 from exactly_once.records import Batch, Connection, Received
+from exactly_once.slices import slices
 
 F = TypeVar("F", bound=Fact)
 
@@ -51,11 +51,12 @@ class FactTable(Generic[F]):
             first.setdefault(_key(each.event), each)
         if not first:
             return []
-        rows = (
+        rows = [
             _row(each.event, each.content_sha256, each.event.model_dump_json(exclude_unset=True))
-            for _, each in sorted(first.items())
-        )
-        new = await self._insert(tx, rows, len(first), "ON CONFLICT DO NOTHING RETURNING campaign, id, revision")
+            async for part in slices([first[key] for key in sorted(first)])
+            for each in part
+        ]
+        new = await self._insert(tx, rows, "ON CONFLICT DO NOTHING RETURNING campaign, id, revision")
         if len(new) < len(received):
             for each in await self._conflicts(tx, received):
                 batch.reject(each, REVISION_CONFLICT, CONFLICT_DETAIL)
@@ -76,11 +77,12 @@ class FactTable(Generic[F]):
         else:
             values = [fact.model_dump_json(exclude_none=True).encode() for fact in facts]
         own = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}] * len(facts)
-        rows = (
+        rows = [
             _row(fact, content_sha256(value), value.decode(), beside)
-            for fact, value, beside in zip(facts, values, own, strict=True)
-        )
-        await self._insert(tx, rows, len(facts), own=columns)
+            async for part in slices(list(zip(facts, values, own, strict=True)))
+            for fact, value, beside in part
+        ]
+        await self._insert(tx, rows, own=columns)
         return facts
 
     async def append_if_new(self, tx: Connection, fact: F, last: F | None) -> F:
@@ -162,13 +164,13 @@ class FactTable(Generic[F]):
         return self._by_type[row["type"]].stored(row["data"])
 
     async def _insert(
-        self, tx: Connection, rows: Iterable[str], count: int, ending: str = "", own: Iterable[str] = ()
+        self, tx: Connection, rows: Sequence[str], ending: str = "", own: Iterable[str] = ()
     ) -> list[Any]:
         """Every column by its name: the table may have got more since, or be about to lose some of those."""
         names = ", ".join(f'"{name}"' for name in (*COLUMNS, *own))
         records = f"jsonb_populate_recordset(NULL::{self.name}, $1::text::jsonb)"
         statement = f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {records} {ending}"  # noqa: S608
-        return await tx.fetch(statement, await aside(lambda: f"[{','.join(rows)}]", count))
+        return await tx.fetch(statement, f"[{','.join(rows)}]")
 
     async def _conflicts(self, tx: Connection, received: Sequence[Received[F]]) -> list[Received[F]]:
         keys = [_key(each.event) for each in received]
@@ -180,15 +182,12 @@ class FactTable(Generic[F]):
             """,  # noqa: S608
             *map(list, zip(*keys, strict=True)),
         )
-
-        def contradicting() -> list[Received[F]]:
-            return [
-                each
-                for each, row in zip(received, rows, strict=True)
-                if row["content_sha256"] != each.content_sha256 and self.fact(row) != each.event
-            ]
-
-        return await aside(contradicting, len(received))
+        return [
+            each
+            async for part in slices(list(zip(received, rows, strict=True)))
+            for each, row in part
+            if row["content_sha256"] != each.content_sha256 and self.fact(row) != each.event
+        ]
 
 
 def _key(fact: Fact) -> tuple[str, str, int]:

@@ -6,8 +6,8 @@ from typing import Final
 
 from contracts.envelope import Event, Message, encode
 from contracts.topics import TOPIC_OF
-from exactly_once.aside import aside
 from exactly_once.records import Connection
+from exactly_once.slices import slices
 
 CHANNEL: Final = "exactly_once_outbox"
 
@@ -18,7 +18,7 @@ async def publish(tx: Connection, events: Sequence[Event]) -> list[Message]:
     They reach their topics after the commit, each at least once, those of one aggregate in the order of their commits.
     """
     topics = [TOPIC_OF[type(event)] for event in events]
-    messages = await aside(lambda: list(map(encode, events, [topic.owner for topic in topics])), len(events))
+    messages = [encode(event, TOPIC_OF[type(event)].owner) async for part in slices(events) for event in part]
     if messages:
         await tx.execute(
             """

@@ -20,7 +20,7 @@ class Tuning:
     """Measured constants, no knobs: only a test, which is impatient, sets others. In seconds unless it says ms."""
 
     preflight_deadline: float = 30  # a start without Kafka gives up
-    max_records: int = 2500  # a batch: larger ones are no cheaper, and writing one to PostgreSQL holds up the loop
+    max_records: int = 5000  # a batch: writing a larger one to PostgreSQL would hold up the loop
     session_timeout_ms: int = 6000  # a silent owner loses its partitions
     guard_interval: float = 10  # between two looks of the position guard
     stall_limit: float = 60  # a partition that stands still is told of

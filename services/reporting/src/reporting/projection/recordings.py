@@ -1,7 +1,6 @@
 """The projection of recordings: every revision, the latest of each person, and the day counts they make."""
 
 from collections import defaultdict
-from functools import partial
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeAlias
@@ -9,8 +8,8 @@ from typing import Any, Final, TypeAlias
 from contracts.recordings import Recording
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Received
-from exactly_once.aside import aside
 from exactly_once.facts import CONFLICT_DETAIL, REVISION_CONFLICT
+from exactly_once.slices import slices
 from reporting.projection import changes
 
 # The members of the type `reporting.recording_event` in its order, but for the last, the hash: an event is sent to
@@ -99,7 +98,7 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
     for recording in batch:
         by_campaign[recording.event.campaign].append(recording)
     for campaign, received in sorted(by_campaign.items()):
-        sent = await aside(partial(rows_of, received), len(received))
+        sent = [row(recording) async for part in slices(received) for recording in part]
         rows = distinct(sent)
         kept: int = await tx.fetchval(MERGE, campaign, rows, newest(rows))
         if kept < len(rows):
@@ -109,10 +108,6 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
         if kept < len(received):
             for conflict in await tx.fetch(CONFLICTS, sent):
                 batch.reject(received[conflict["ord"] - 1], REVISION_CONFLICT, CONFLICT_DETAIL)
-
-
-def rows_of(received: list[Received[Recording]]) -> list[Row]:
-    return [row(recording) for recording in received]
 
 
 def row(received: Received[Recording]) -> Row:
