@@ -33,12 +33,19 @@ async def prepared() -> AsyncIterator[tuple[LocalStack, Database]]:
 def running(verb: str, stack: LocalStack, database: Database, http_port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m reporting <verb>` for as long as the block lasts."""
     environment = _environment(stack, database) | {"REPORTING_HTTP_PORT": str(http_port)}
-    service = subprocess.Popen([sys.executable, "-m", "reporting", verb], env=environment)
-    try:
+    with process(sys.executable, "-m", "reporting", verb, env=environment) as service:
         yield service
+
+
+@contextmanager
+def process(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A command for as long as the block lasts."""
+    running = subprocess.Popen(command, env=env)
+    try:
+        yield running
     finally:
-        service.terminate()
-        service.wait()
+        running.terminate()
+        running.wait()
 
 
 def _environment(stack: LocalStack, database: Database) -> dict[str, str]:
