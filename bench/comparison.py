@@ -32,15 +32,16 @@ from stack import LocalStack
 
 LIMIT_SECONDS: Final = 5.0
 ENDS: Final = 2500  # records of each partition that stand on the topic: more than are looked at
+SCATTER: Final = 2_654_435_761  # ids are all over the index, as those of persons are
 TABLES: Final = {
     RECORDINGS: ("person_revision", "person_id", "jemputbola.recording-completed.v1"),
     SUBMISSION_DECISIONS: ("decision_revision", "submission_id", "jemputbola.submission-decided.v1"),
 }
 FILL: Final = """
     INSERT INTO {table} (campaign, id, revision, known_at, type, data)
-    SELECT $1, lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000', 1, now(), $2,
-           $3::jsonb || jsonb_build_object($4::text, lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000')
-      FROM generate_series(1, $5::int) AS n
+    SELECT $1, id, 1, now(), $2, $3::jsonb || jsonb_build_object($4::text, id)
+      FROM generate_series(1, $5::int) AS n,
+           LATERAL (SELECT lpad(to_hex(n * {scatter} % 4294967296), 8, '0') || '-0000-7000-8000-000000000000') AS t(id)
 """
 
 
@@ -55,7 +56,13 @@ async def fill(owner: asyncpg.Connection, rows: int) -> None:
         await owner.execute("SELECT exactly_once.create_fact_table($1)", table)
         value = example(event_type)
         await owner.execute(
-            FILL.format(table=table), value["campaign"], event_type, json.dumps(value), id_field, rows, timeout=900
+            FILL.format(table=table, scatter=SCATTER),
+            value["campaign"],
+            event_type,
+            json.dumps(value),
+            id_field,
+            rows,
+            timeout=900,
         )
 
 
@@ -75,7 +82,7 @@ async def publish(servers: str) -> None:
 
 
 def example_of(event_type: str, id_field: str, n: int) -> dict[str, Any]:
-    return example(event_type) | {id_field: str(UUID(f"{n:08x}-0000-7000-8000-000000000000"))}
+    return example(event_type) | {id_field: str(UUID(f"{n * SCATTER % 2**32:08x}-0000-7000-8000-000000000000"))}
 
 
 async def bench(rows: int) -> int:

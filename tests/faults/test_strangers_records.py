@@ -153,6 +153,23 @@ async def test_what_our_own_relay_wrote_is_never_a_strangers(
             comparing.result()
 
 
+async def test_all_that_is_missing_is_told_of_at_once(
+    settings: KafkaSettings, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many parts the topics are read in, a person decides once."""
+    monkeypatch.setattr("exactly_once.log.AT_ONCE", 10)
+    relay, own = parts(settings, database, pool)
+    async with consuming(relay, own):
+        await tell_of(pool, range(100))
+    await pool.execute("DELETE FROM kept_revision")
+    own = OwnTopics(settings, pool, [KEPT])
+    async with consuming(own) as comparing:
+        await asyncio.wait([comparing], timeout=30)
+        with pytest.raises(Verdict, match=r"\(and 99 more, see own-topics list\)"):
+            comparing.result()
+    assert await pool.fetchval("SELECT count(*) FROM exactly_once.unknown_record") == 100
+
+
 @pytest.mark.parametrize("writer", ["of-another-database", None])
 async def test_a_record_of_another_database_is_a_verdict_that_a_verb_ends(
     writer: str | None, settings: KafkaSettings, pool: asyncpg.Pool, database: Database, run: Any

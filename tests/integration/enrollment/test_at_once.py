@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -254,3 +254,41 @@ async def test_a_submission_that_comes_twice_is_no_copied_folder(world: World) -
     await world.handle(message)
     await world.handle(message)
     assert "numbers_twice" not in (await world.http.get("/v1/devices/mpp-1/decisions")).json()
+
+
+async def test_a_clock_that_was_set_back_is_listed_for_review(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    first, back = counter.submission(nik(1), at(9, 8)), counter.submission(nik(2), at(6, 8))
+    rest = [
+        counter.submission(nik(3), at(6, 9)),
+        counter.submission(nik(4), at(2, 9), imported=True),  # an old list, on purpose
+        counter.submission(nik(5), at(5, 9, 1)),
+    ]
+    for message in [back, *rest, first]:  # whatever order they come in
+        await world.handle(message)
+    seen = (await world.http.get("/v1/devices/mpp-1/decisions")).json()
+    (pair,) = seen["clock_set_back"]
+    assert (pair["device_seq"], pair["previous_seq"]) == (2, 1)
+    assert [datetime.fromisoformat(pair[name]) for name in ("recorded_at", "previous_recorded_at")] == [
+        at(6, 8), at(9, 8),
+    ]  # fmt: skip
+    assert [decision["outcome"] for decision in seen["decisions"]] == ["counted"] * 5, "a hint, never a refusal"
+    page = (await world.http.get("/v1/devices/mpp-1/decisions", params={"limit": 1})).json()
+    assert "clock_set_back" not in page, "asked once, on the last page"
+    assert (await world.office("void", back)).status_code == 200
+    assert "clock_set_back" not in (await world.http.get("/v1/devices/mpp-1/decisions")).json(), "settled"
+
+
+async def test_a_day_is_the_limit_and_a_copied_folder_is_no_clock(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    copy = replace(counter, numbers=itertools.count(1))
+    messages = [counter.submission(nik(number), at(15 - number, 8)) for number in (1, 2)]  # 24 hours
+    messages += [counter.submission(nik(number), at(15 - number, 8, 1)) for number in (3, 4)]
+    await world.handle(*messages)
+    listed = (await world.http.get("/v1/devices/mpp-1/decisions")).json()["clock_set_back"]
+    assert [pair["device_seq"] for pair in listed] == [4, 2]
+    await world.handle(*(copy.submission(nik(10 + number), at(10 + number, 9)) for number in range(1, 5)))
+    seen = (await world.http.get("/v1/devices/mpp-1/decisions")).json()
+    assert seen["numbers_twice"] == [1, 2, 3, 4] and "clock_set_back" not in seen

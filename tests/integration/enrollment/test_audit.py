@@ -141,3 +141,31 @@ async def test_nothing_in_it_can_be_changed_unnoticed(guarded: World) -> None:
         1,
         "Entry 3 is not what was written: it was changed, or one before it is gone.\n",
     )
+
+
+async def test_a_page_of_it_is_checked_and_nothing_else(guarded: World, issuer: LocalIssuer) -> None:
+    """Its cost is that of the page; whoever reads page after page has checked all."""
+    for number in range(7):
+        await guarded.http.put(f"{URL}/schools/2053345{number}", json=SCHOOL | KNOWN_AT)
+    await guarded.owner.execute("ALTER TABLE chassis.audit DISABLE TRIGGER USER")
+    await guarded.owner.execute("DELETE FROM chassis.audit WHERE seq IN (3, 4)")
+    await guarded.owner.execute("UPDATE chassis.audit SET entry = replace(entry, '201', '200') WHERE seq = 6")
+
+    async def broken(**query: Any) -> int | None:
+        number: int | None = (await trail(guarded, **query))["broken_at"]
+        return number
+
+    assert [await broken(after=after, limit=2) for after in (0, 2, 5, 6)] == [None, 3, 6, None]
+    assert await broken(after=4, limit=1) == 3, "of what is missing before it, the first"
+    assert await broken() == 3
+    elsewhere = issuer.bearer("auditor", jb_campaigns=["batu-2024"])
+    assert (await guarded.http.get("/v1/audit", headers=elsewhere)).json()["broken_at"] is None
+    async with guarded.pool.acquire() as tx:
+        assert await audit.broken_at(tx) == 3
+
+
+async def test_a_trail_without_its_beginning(guarded: World) -> None:
+    await guarded.http.put(f"{URL}/schools/20533456", json=SCHOOL | KNOWN_AT)
+    await guarded.owner.execute("ALTER TABLE chassis.audit DISABLE TRIGGER USER")
+    await guarded.owner.execute("DELETE FROM chassis.audit WHERE seq = 1")
+    assert (await trail(guarded))["broken_at"] == 1

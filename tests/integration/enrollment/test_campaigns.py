@@ -114,6 +114,34 @@ async def test_a_school_is_listed_changed_and_left_as_it_is(world: World) -> Non
     await audit(world.pool)
 
 
+async def test_a_kecamatan_has_one_spelling_and_may_have_a_code(world: World) -> None:
+    await world.open(clock="live")
+    url = f"{URL}/schools/20533456"
+    first = (await world.http.put(url, json={**SCHOOL, "kecamatan": "KLOJEN ", "kecamatan_code": "35.73.02"})).json()
+    assert (first["kecamatan"], first["kecamatan_code"]) == ("Klojen", "35.73.02")
+    again = await world.http.put(url, json={**first, "kecamatan": "Kec. Klojen"})
+    assert again.json() == first, "it says the same"
+    schools = [
+        {**SCHOOL, "npsn": "20533456", "kecamatan": "kecamatan klojen", "kecamatan_code": "35.73.02"},
+        {**SCHOOL, "npsn": "20533457", "kecamatan": "lowokwaru"},
+    ]
+    listed = (await world.http.post(f"{URL}/schools:batch", json={"schools": schools})).json()["schools"]
+    assert [(school["revision"], school["kecamatan"], school.get("kecamatan_code")) for school in listed] == [
+        (1, "Klojen", "35.73.02"),
+        (1, "Lowokwaru", None),
+    ]
+    published = await world.published("school-listed")
+    assert [(event.kecamatan, event.kecamatan_code) for event in published] == [
+        ("Klojen", "35.73.02"), ("Lowokwaru", None),
+    ]  # fmt: skip
+    for code in ("35.73", "357302", "35.73.2", "35.73.020", "35.73.02.1001"):
+        wrong = await world.http.put(url, json={**SCHOOL, "kecamatan_code": code})
+        is_problem(wrong, 422, "invalid-request", "#/kecamatan_code")
+    wrong = await world.http.put(url, json={**SCHOOL, "kecamatan": "3573    9901    0107    0001"})
+    is_problem(wrong, 422, "invalid-request", "#/kecamatan")
+    is_problem(await world.http.put(url, json={**SCHOOL, "kecamatan": 3}), 422, "invalid-request", "#/kecamatan")
+
+
 async def test_with_if_none_match_it_is_made_and_not_changed(world: World) -> None:
     only_new = {"If-None-Match": "*"}
     statement = {**STATEMENT, "statement_id": str(uuid4())}

@@ -123,7 +123,7 @@ def meet_what_is_there(case: schemathesis.Case, served: Served) -> None:
     for name in case.path_parameters or {}:
         case.path_parameters[name] = there.get(name, case.path_parameters[name])
     tag = case.headers.get("if-match") if case.headers else None
-    if tag is not None and not re.fullmatch(r'"[0-9]{1,18}"', str(tag)):
+    if tag is not None and not re.fullmatch(r'"[0-9]{1,18}(\.[0-9]{1,18})?"', str(tag)):
         del case.headers["if-match"]
     if isinstance(case.body, dict):
         case.body.pop("known_at", None)  # the campaign is live

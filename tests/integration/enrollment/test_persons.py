@@ -49,6 +49,42 @@ async def test_operations_refuse_what_they_cannot_do(world: World) -> None:
     await audit(world.pool)
 
 
+async def test_the_entity_tag_changes_with_a_duplicates_decision(world: World) -> None:
+    await world.open()
+    counter = await world.counter()
+    first = counter.submission(nik(1), at(1), replayed_at=at(5))
+    await world.handle(first)
+    url = f"{URL}/recordings/{await world.person_id(first)}"
+
+    async def tag() -> str:
+        return str((await world.http.get(url)).headers["etag"])
+
+    tags = [await tag()]
+    later = [counter.submission(nik(1), at(day), replayed_at=at(5)) for day in (2, 3, 4)]
+    for arrived in (later[:1], later[1:], later):  # one duplicate, two at once, and the same again
+        await world.handle(*arrived)
+        tags.append(await tag())
+    duplicate = {"submission_id": later[0].event.submission_id}
+    for verb in ("void", "restore"):
+        done = await world.office(verb, first, known_at=at(6), **duplicate)
+        assert (done.status_code, done.headers["etag"]) == (200, await tag())
+        tags.append(await tag())
+    assert tags == ['"1.0"', '"1.1"', '"1.3"', '"1.3"', '"1.4"', '"1.5"']
+    assert (await world.person(first))["revision"] == 1, "nothing of it is published"
+
+    body = {"reason": "x", "known_at": at(7).isoformat(), **duplicate}
+    for stale in ('"1.4"', 'W/"1.4"', '"1.4-gzip"', '"1.6"', '"0.5"', '"0"', '"2"'):
+        refused = await world.http.post(f"{url}/void", json=body, headers={"If-Match": stale})
+        is_problem(refused, 412, "stale-revision")
+        assert (refused.headers["etag"], refused.json()["current"]) == ('"1.5"', 1)
+    is_problem(await world.http.post(f"{url}/void", json=body, headers={"If-Match": '"1."'}), 400, "malformed-request")
+    for verb, current in (("void", '"1.5"'), ("restore", '"1"'), ("void", '"1.7-gzip"'), ("restore", 'W/"1.8"')):
+        done = await world.http.post(f"{url}/{verb}", json=body, headers={"If-Match": current})
+        assert done.status_code == 200, "the whole tag, or the revision alone"
+    assert await tag() == '"1.9"'
+    await audit(world.pool)
+
+
 async def test_ids_are_taken_in_any_case_and_answered_in_lower_case(world: World) -> None:
     await world.open()
     counter = await world.counter()

@@ -235,6 +235,29 @@ async def test_a_device_of_another_campaign_is_counted_once_it_is_registered_for
     await office.counted(*early)
 
 
+async def test_what_waits_for_another_campaign_is_not_forgotten_at_a_registration(settings_here: Settings) -> None:
+    few = tuned(settings_here, kept_of_sender=5, kept_of_senders=5)
+    async with working(few) as office:
+        await office.open()
+        late = stranger(await office.counter())
+        late.campaign = "batu-2024"
+        early = [late.submission(nik(serial)) for serial in range(1, 21)]
+        await office.put(*early)
+
+        async def set_aside() -> bool:
+            return (await office.kept(), await office.only_counted()) == (5, 15)
+
+        await until(set_aside)
+        await office.register(late)
+        await office.readmitted()
+        assert await office.only_counted() == 15
+        await office.open("batu-2024")
+        await office.register(late, "batu-2024")
+        await office.counted(*early)
+        await office.readmitted()
+        assert await office.only_counted() == 0
+
+
 async def test_a_clock_at_1970_is_the_trouble_of_its_device_alone(office: Office) -> None:
     await office.open()
     counter, other = await office.counter("clock-1970"), await office.counter("right")

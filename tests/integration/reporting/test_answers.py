@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,6 +164,23 @@ async def test_late_names_the_version_that_changed_it_and_not_a_later_one(campai
     await campaign.hear(recording(8, 2, day=1, known=at(7), cause="domicile_learnt", domicile_regency="35.07"))
     late = await campaign.get("/late", as_of="2024-10-03", known_at=END_OF_3)
     assert [row["cause"] for row in late["rows"] if row["change"] == "added"] == ["recorded"]
+
+
+async def test_what_was_listed_before_is_shown_with_one_kecamatan(campaign: Reporting) -> None:
+    written = {4: "KLOJEN ", 5: "Kec. Klojen", 6: "kecamatan klojen"}
+    coded = {7: "Kedung Kandang", 8: "Kedungkandang", 9: "Kec. Kedungkandang"}
+    await campaign.hear(
+        *(school(number, kecamatan=text) for number, text in written.items()),
+        *(school(number, kecamatan=text, kecamatan_code="35.73.03") for number, text in coded.items()),
+    )
+    schools = {each["npsn"]: each for each in (await campaign.get("/schools"))["schools"]}
+    shown = [schools[group(number)[5:]] for number in (*written, *coded)]
+    assert [each["kecamatan"] for each in shown] == ["Klojen"] * 3 + ["Kedungkandang"] * 3
+    assert [each["kecamatan_code"] for each in shown] == [None] * 3 + ["35.73.03"] * 3
+    one = await campaign.get(f"/schools/{group(7)[5:]}")
+    assert one["school"]["kecamatan"] == "Kedungkandang"
+    page = (await campaign.http.get(f"/campaigns/{CAMPAIGN}")).text
+    assert set(re.findall(r'data-kecamatan="([^"]+)"', page)) == {"Klojen", "Kedungkandang"}
 
 
 async def test_schools_with_coverage_and_next_visit(campaign: Reporting) -> None:

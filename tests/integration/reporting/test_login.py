@@ -181,7 +181,8 @@ async def test_elsewhere_than_on_this_machine_the_cookie_wants_tls(migrated: Dat
         assert lying.status_code == 400 and "PUBLIC_URL" in lying.json()["detail"]
     app = build(settings.model_copy(update={"public_url": "https://terekam.example"}))
     async with app, Browser(app, "https://terekam.example") as browser:
-        answer = await browser.get("/login", headers={"Host": "evil.example"})
+        assert (await browser.get("/login", headers={"Host": "evil.example"})).status_code == 421
+        answer = await browser.get("/login")
         assert "redirect_uri=https%3A%2F%2Fterekam.example%2Flogin%2Fcallback" in answer.headers["location"]
         assert "; Secure" in answer.headers["set-cookie"]
         own_issuer.stop()

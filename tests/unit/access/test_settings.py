@@ -51,3 +51,10 @@ def test_an_issuer_is_https_or_on_this_machine(url: str) -> None:
     with pytest.raises(ValidationError, match="must be an https address"):
         AccessSettings(oidc_issuer=url)
     assert AccessSettings(oidc_issuer="").oidc_issuer is None
+
+
+def test_plain_http_over_a_network_of_ones_own_is_said_by_a_word() -> None:
+    url = "http://keycloak:8080/realms/office"
+    assert AccessSettings(oidc_issuer=url, oidc_plain_http="inner-network").oidc_issuer == url
+    with pytest.raises(ValidationError, match="must be an https address"):
+        AccessSettings(oidc_issuer="ftp://keycloak", oidc_plain_http="inner-network")

@@ -17,9 +17,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from chassis.access import PUBLIC, AccessSettings, Role
-from chassis.access.issuer import UNKNOWN_KEY, Issuer
+from chassis.access.issuer import DISCOVERY, UNKNOWN_KEY, Issuer
 from chassis.access.tokens import LEEWAY, Tokens
 from chassis.problems import Problem
+from exactly_once import Misconfigured
+from exactly_once.deadline import within
 from stack.issuer import AUDIENCE, new_key, user
 from tests.issuer import LocalIssuer
 from tests.support import until
@@ -254,6 +256,36 @@ async def test_what_is_no_issuer(metadata: Any, monkeypatch: pytest.MonkeyPatch)
     issuer = Issuer("https://issuer.example")
     assert await issuer.key("x") is None
     assert issuer.notices()
+
+
+PLAIN = "http://issuer.example/x"
+
+
+@pytest.mark.parametrize("name", ["jwks_uri", "token_endpoint", "authorization_endpoint"])
+async def test_an_issuer_that_sends_whoever_asks_over_plain_http_ends_the_start(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address of the issuer alone proves nothing: its keys may be elsewhere."""
+    asked: list[str] = []
+    addresses = dict.fromkeys(("jwks_uri", "token_endpoint", "authorization_endpoint"), "https://issuer.example/x")
+    metadata = {"issuer": "https://issuer.example"} | addresses | {name: PLAIN}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        keys = {"keys": [OKPKey.generate_key("Ed25519", private=False).as_dict()]}
+        return httpx.Response(200, json=metadata if DISCOVERY in str(request.url) else keys)
+
+    real = httpx.AsyncClient
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **options: real(transport=transport, **options))
+    with pytest.raises(Misconfigured, match=rf"names a {name} that is not https.*OIDC_PLAIN_HTTP"):
+        await within(30, Issuer("https://issuer.example").run())
+    assert asked == [f"https://issuer.example{DISCOVERY}"]
+    issuer = Issuer("https://issuer.example")
+    assert await issuer.key("x") is None and not issuer.knows_keys
+    allowed = Issuer("https://issuer.example", plain=True)
+    await allowed.key("x")
+    assert allowed.knows_keys
 
 
 async def test_a_check_costs_less_than_100_microseconds(issuer: LocalIssuer) -> None:

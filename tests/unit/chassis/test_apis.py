@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import httpx
+import pytest
 
 from chassis import apis
 from chassis.http import create_app
 from contracts.topics import CATALOGUE
+from tests.unit.access.services import SERVICES, settings
 
 
 def client() -> httpx.AsyncClient:
@@ -43,6 +46,22 @@ async def test_the_documents_name_where_they_are_served() -> None:
     assert [server["url"] for server in http_api["servers"]] == ["/"]
     assert [server["host"] for server in topics["servers"].values()] == ["broker-1:9092", "broker-2:9093"]
     assert topics["channels"].keys() == {topic.name for topic in CATALOGUE}
+
+
+@pytest.mark.parametrize(
+    ("public", "named"),
+    [(None, ["inner:29092"]), ("", []), ("kafka.example:9092, b:1", ["kafka.example:9092", "b:1"])],
+)
+@pytest.mark.parametrize("name", SERVICES)
+async def test_a_service_names_the_kafka_that_programs_elsewhere_reach(
+    name: str, public: str | None, named: list[str]
+) -> None:
+    told = settings(name, kafka_public_servers=public).model_copy(update={"kafka_bootstrap_servers": "inner:29092"})
+    app = import_module(f"{name}.app").build(told).http
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+        topics, page = (await http.get("/asyncapi.json")).json(), (await http.get("/api")).text
+    assert [server["host"] for server in topics["servers"].values()] == named
+    assert ("Kafka: <code>" in page, "inner:29092" in page) == (bool(named), public is None)
 
 
 def test_the_page_in_the_docs_is_what_the_documents_say() -> None:

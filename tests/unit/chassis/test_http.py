@@ -287,7 +287,7 @@ async def test_the_document_knows_problems_and_no_framework_errors() -> None:
     assert "HTTPValidationError" not in json.dumps(document)
     assert document["components"]["schemas"]["Thing"]["properties"]["name"]["pattern"] == r"^[^\u0000]*$"
     put = document["paths"]["/v1/things/{id}"]["put"]["responses"]
-    assert set(put) == {"200", "400", "408", "412", "413", "415", "422", "429", "503"}
+    assert set(put) == {"200", "400", "408", "412", "413", "415", "421", "422", "429", "503"}
     assert all(set(put[status]["content"]) == {PROBLEM} for status in put if status != "200")
 
 

@@ -65,6 +65,18 @@ def test_a_service_without_an_issuer_says_why_it_is_open(name: str) -> None:
     assert (told["OIDC_ISSUER"], told["OPEN_PORTS"]) == ("${OIDC_ISSUER:-}", "published-on-loopback")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_containers_reach_a_service_by_its_name(name: str) -> None:
+    hosts = CONTAINERS[name]["environment"][f"{name.upper()}_HTTP_HOSTS"]
+    assert hosts.split(",") == [name, f"${{{name.upper()}_HTTP_HOSTS:-}}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_are_told_of_the_address_that_kafka_has_for_them(name: str) -> None:
+    told = CONTAINERS[name]["environment"]["KAFKA_PUBLIC_SERVERS"]
+    assert f"HOST://{told}" in CONTAINERS["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+
+
 def test_there_is_no_secret_in_clear() -> None:
     text = "".join(path.read_text() for path in (FILE, *(ROOT / "compose").glob("*")) if path.is_file())
     assert not re.findall(r"postgres(?:ql)?://[^{\s]+:[^{\s]+@", text)

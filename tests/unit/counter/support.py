@@ -63,6 +63,7 @@ class Office:
     preparing: int = 0  # so many requests are answered 503, with when to come again
     page: int = 1000
     twice: list[int] = field(default_factory=list)
+    set_back: list[dict[str, Any]] = field(default_factory=list)
     clock: str = "replay"
 
     def new_key(self) -> str:
@@ -117,6 +118,7 @@ class Office:
             after = int(parse_qs(split.query).get("after", ["0"])[0])
             page = self.decisions[after : after + self.page]
             twice = {"numbers_twice": self.twice} if self.twice else {}
+            twice |= {"clock_set_back": self.set_back} if self.set_back else {}
             return 200, {"decisions": page, "next": str(after + len(page)), **twice}
         return 404, {"title": "There is nothing here", "detail": "There is no such campaign: PUT it first."}
 

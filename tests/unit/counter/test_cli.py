@@ -188,6 +188,45 @@ def test_a_copied_folder_is_told_to_the_operator(run: Run, office: Office) -> No
     assert json.loads(run("status", "--json").stdout)["numbers_twice"] == [7, 8]
 
 
+@pytest.mark.usefixtures("ready")
+def test_a_clock_that_was_set_back_is_told_at_once(run: Run) -> None:
+    def at(recorded_at: str, serial: int) -> str:
+        who = ["--nik", nik(serial), "--birth-date", "2007-01-31"]
+        return run("record", *who, "--recorded-at", recorded_at).stderr
+
+    assert at("2024-09-19T12:00:00+07:00", 2) == ""
+    assert at("2024-09-18T12:00:01+07:00", 3) == "", "less than 24 hours may be a zone"
+    told = at("2024-09-15T12:00:01+07:00", 4)
+    assert told.startswith("periksa jam alat: ini 3 hari lebih awal dari nomor 2, yang direkam 2024-09-18T12:00+07:00")
+    assert at("2024-09-15T12:05:00+07:00", 5) == "", "said once for each time that it was set back"
+    assert json.loads(run("status", "--json").stdout)["stored_here"] == 4, "a hint, never a refusal"
+
+
+@pytest.mark.usefixtures("ready")
+def test_an_import_of_old_lists_is_no_clock_set_back(run: Run, home: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.csv"
+    rows = [csv_line(2, recorded_at="2024-08-02T08:00:00+07:00"), csv_line(3, recorded_at="2024-07-01T08:00:00+07:00")]
+    old.write_text("\n".join([HEADER, *rows]))
+    assert run("record", *WHO, "--recorded-at", "2024-09-19T12:00:00+07:00").stderr == ""
+    assert run("import", old).stderr == ""
+    back = ["--nik", nik(4), "--birth-date", "2007-01-31", "--recorded-at", "2024-09-16T12:00:00+07:00"]
+    assert "3 days earlier than number 1," in run("record", *back).stderr, "compared with what was recorded here"
+    with Counter.open(home) as counter:
+        assert [json.loads(value).get("imported") for value in values(counter)] == [None, True, True, None]
+
+
+@pytest.mark.usefixtures("ready")
+def test_what_enrollment_lists_of_the_clock_is_told_to_the_operator(run: Run, office: Office) -> None:
+    pair = {"device_seq": 2, "recorded_at": "2024-09-16T05:00:00Z", "previous_seq": 1}
+    office.set_back = [{**pair, "previous_recorded_at": "2024-09-19T05:00:00Z"}]
+    said = run("status", "--refresh").stderr
+    assert said.startswith("periksa jam alat: nomor 2 bertanggal 2024-09-16T")
+    assert " / check the clock: number 2 is of 2024-09-16T" in said
+    assert len(json.loads(run("status", "--json").stdout)["clock_set_back"]) == 1
+    office.set_back = []
+    assert run("status", "--refresh").stderr == "", "the office has settled it"
+
+
 def test_a_home_is_closed_to_others_also_where_the_folder_was_there_before(
     run: Run, home: Path, office: Office
 ) -> None:

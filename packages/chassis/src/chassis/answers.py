@@ -54,7 +54,8 @@ def problem_of(refusal: Exception) -> Problem:
         case Unknown():
             return Problem(NOT_FOUND, refusal.detail, **_reason(refusal.reason))
         case Stale():
-            kind, headers = STALE_REVISION if refusal.expected else EXISTS, {"ETag": etag(refusal.current)}
+            kind = STALE_REVISION if refusal.expected or refusal.tag else EXISTS
+            headers = {"ETag": refusal.tag or etag(refusal.current)}
             return Problem(kind, "Read it again, then decide.", headers=headers, current=refusal.current)
         case _:
             return Problem(CONFLICT, str(refusal))

@@ -45,7 +45,7 @@ def operations(document: dict[str, Any]) -> Iterator[Operation]:
 
 
 def mount(app: FastAPI, kafka: str) -> None:
-    """Adds both routes; `kafka` is where the topics are."""
+    """Adds both routes; `kafka` is where programs elsewhere reach the topics, with commas; nowhere else is named."""
     app.servers = [{"url": "/", "description": "Where this document is."}]
 
     @app.get("/asyncapi.json", include_in_schema=False)
@@ -69,12 +69,13 @@ def _page(document: dict[str, Any], topics: dict[str, Any]) -> str:
         for name, channel in topics["channels"].items()
     ]
     hosts = ", ".join(escape(server["host"]) for server in topics["servers"].values())
+    where = f"<p>Kafka: <code>{hosts}</code></p>" if hosts else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>"
         '<p>For programs: <a href="/openapi.json">OpenAPI</a>, <a href="/asyncapi.json">AsyncAPI</a>.</p>'
         f"<h2>HTTP</h2>{_table(('call', 'what', 'query', 'who may'), calls)}"
-        f"<h2>Topics</h2><p>Kafka: <code>{hosts}</code></p>{_table(('topic', 'events', 'about'), channels)}</html>"
+        f"<h2>Topics</h2>{where}{_table(('topic', 'events', 'about'), channels)}</html>"
     )
 
 

@@ -1,7 +1,7 @@
 """The audit trail: what was done, by whom, each entry bound to all before it by a hash."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final
@@ -17,11 +17,14 @@ from exactly_once import Connection, Pool
 
 _ADD: Final = "SELECT chassis.add_to_audit($1, $2, $3)"
 _PAGE: Final = """
-SELECT seq, entry, hash, name
-  FROM chassis.audit LEFT JOIN chassis.decider ON decided_by::text = entry::jsonb ->> 'decided_by'
+SELECT seq, entry, hash, name,
+       CASE seq WHEN 1 THEN '' ELSE (SELECT hash FROM chassis.audit AS b WHERE b.seq = shown.seq - 1) END AS before
+  FROM chassis.audit AS shown LEFT JOIN chassis.decider ON decided_by::text = entry::jsonb ->> 'decided_by'
  WHERE seq > $1 AND ($3::text[] IS NULL OR entry::jsonb ->> 'campaign' = ANY ($3)) ORDER BY seq LIMIT $2
 """
-_CHAIN: Final = "SELECT seq, entry, hash FROM chassis.audit WHERE seq >= $1 ORDER BY seq"
+_CHAIN: Final = "SELECT seq, entry, hash FROM chassis.audit ORDER BY seq"
+_FIRST_MISSING: Final = "SELECT coalesce(max(seq), 0) + 1 FROM chassis.audit WHERE seq < $1"
+_AT_ONCE: Final = 1000
 
 
 class AuditEntry(BaseModel):
@@ -47,7 +50,10 @@ class AuditReturn(BaseModel):
     next: int | None = None
     broken_at: Annotated[
         int | None,
-        Field(description="With `after=0`: the first of all that is not as written; null while all are."),
+        Field(
+            description="The first of these entries that is not as written, or that is missing before one of them; "
+            "null while none is. The service's verb `audit` checks all there are."
+        ),
     ] = None
 
 
@@ -70,18 +76,31 @@ async def add(tx: Connection, request: Request, request_sha256: bytes, status: i
 
 
 async def broken_at(tx: Connection) -> int | None:
-    """The first entry that is changed, or before which one is missing; None while the chain is whole."""
-    return first_broken([tuple(row) for row in await tx.fetch(_CHAIN, 1)])
-
-
-def first_broken(rows: Iterable[tuple[int, str, bytes]]) -> int | None:
-    """As `broken_at`, of (seq, entry, hash) from the beginning."""
-    before = b""
-    for expected, (seq, entry, digest) in enumerate(rows, start=1):
-        if seq != expected or digest != sha256(before + entry.encode()).digest():
-            return expected
-        before = digest
+    """The first entry of all that is changed or missing; None while the chain is whole."""
+    before, expected = b"", 1
+    async with tx.transaction():
+        async for row in tx.cursor(_CHAIN, prefetch=_AT_ONCE):
+            if row["seq"] != expected or not _follows(before, row):
+                return expected
+            before, expected = row["hash"], expected + 1
     return None
+
+
+async def _broken_of(tx: Connection, page: Sequence[Any]) -> int | None:
+    """The same of these entries, each with the hash `before` it: who reads page after page has checked all."""
+    for row in page:
+        if row["before"] is None:
+            missing: int = await tx.fetchval(_FIRST_MISSING, row["seq"])
+            return missing
+        if not _follows(row["before"], row):
+            seq: int = row["seq"]
+            return seq
+    return None
+
+
+def _follows(before: bytes, row: Any) -> bool:
+    digest: bytes = row["hash"]
+    return digest == sha256(before + row["entry"].encode()).digest()
 
 
 def router(pool: Pool) -> APIRouter:
@@ -98,7 +117,7 @@ def router(pool: Pool) -> APIRouter:
         campaigns = None if caller.campaigns is None else sorted(caller.campaigns)
         async with pool.acquire() as tx, tx.transaction():
             page = await tx.fetch(_PAGE, after, limit, campaigns)
-            broken = await broken_at(tx) if after == 0 else None
+            broken = await _broken_of(tx, page)
             if after == 0:
                 await add(tx, request, sha256(b"").digest(), 200)
         returned = AuditReturn(

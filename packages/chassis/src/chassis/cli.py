@@ -105,6 +105,6 @@ async def _run(name: str, build: Callable[[S], App], settings: S, roles: Sequenc
             await migrate.require(pool, app.migrations, name)
         components = app.of(roles)
         if not any(isinstance(component, HttpServer) for component in components):
-            health = create_app(name, version="", registry=app.registry, access=app.access)
+            health = create_app(name, version="", registry=app.registry, access=app.access, hosts=settings.hosts)
             components.append(HttpServer(health, settings.http_host, settings.http_port))
         return await supervise(components, service=name, serves="api" in roles, grace=settings.stop_seconds)

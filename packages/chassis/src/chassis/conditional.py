@@ -1,6 +1,7 @@
 """Revisions over HTTP: `ETag`, `If-None-Match` and 304, `If-Match` and 412, and `If-None-Match: *` for what is new."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Header
@@ -10,7 +11,9 @@ from chassis.problems import INVALID, MALFORMED, Problem
 
 # What compresses an answer on its way changes its tag: nginx makes it weak, Apache writes `-gzip` into it.
 _IF_MATCH: Final = r'^(W/)?"[0-9]{1,18}(-gzip|-br|-deflate|-zstd)?"$'
+_IF_MATCH_BESIDE: Final = r'^(W/)?"[0-9]{1,18}(\.[0-9]{1,18})?(-gzip|-br|-deflate|-zstd)?"$'
 _REVISION: Final = re.compile(_IF_MATCH.replace("[0-9]{1,18}", "([0-9]{1,18})"))
+_REVISION_BESIDE: Final = re.compile(_IF_MATCH_BESIDE.replace("[0-9]{1,18}", "([0-9]{1,18})"))
 _CHANGED: Final = re.compile(r'(-gzip|-br|-deflate|-zstd)"$')
 
 
@@ -38,6 +41,34 @@ def if_match(
     return int(match[2])
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a client read: a revision, and how many changes beside it; None: whichever there were."""
+
+    revision: int
+    beside: int | None
+
+
+def if_match_beside(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description='The entity tag that you read, as `"7.3"`, or a revision alone, as `"7"`: 412 when it has '
+            "changed since.",
+            json_schema_extra={"pattern": _IF_MATCH_BESIDE},
+            examples=['"7.3"'],
+        ),
+    ] = None,
+) -> Read | None:
+    """As `if_match`, where what is answered changes beside the revision too."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _REVISION_BESIDE.match(if_match.strip())
+    if match is None:
+        raise Problem(MALFORMED, 'If-Match must be one entity tag or revision in quotes, as "7.3" or "7".')
+    return Read(int(match[2]), None if match[4] is None else int(match[4]))
+
+
 def only_new(
     if_none_match: Annotated[
         Literal["*"] | None, Header(description="Make it, and change nothing: 412 when it exists.")
@@ -48,6 +79,7 @@ def only_new(
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]
+IfMatchBeside = Annotated[Read | None, Depends(if_match_beside)]
 OnlyNew = Annotated[bool, Depends(only_new)]
 
 

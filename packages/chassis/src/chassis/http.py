@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 from fastapi import Depends, FastAPI
@@ -37,6 +38,7 @@ def create_app(
     registry: CollectorRegistry | None = None,
     limits: BodyLimits | None = None,
     access: Access | None = None,
+    hosts: AbstractSet[str] | None = None,
     **fastapi: Any,
 ) -> FastAPI:
     """A FastAPI app; routers are included by the service.
@@ -44,7 +46,8 @@ def create_app(
     `components` are asked by `/health/ready`; `supervise` replaces them by all that it runs. `app.state.stopping`
     (an asyncio.Event) is set when the process stops; long-lived answers are ended then, without their doing.
     `registry` has the service's own metrics. `limits` are those of the bodies that come in. `access` says who may use
-    which route; without it everybody on this machine may use all of them.
+    which route; without it everybody on this machine may use all of them. `hosts` are the service's own names: for
+    another `Host` it is not there (None: for any it is).
     """
     app = FastAPI(
         title=title, version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
@@ -54,7 +57,7 @@ def create_app(
     app.state.health, app.state.stopping = Health(components), asyncio.Event()
     seconds, own = metrics.http_seconds()
     incoming = app.state.incoming = Incoming(limits or BodyLimits())
-    app.add_middleware(Middleware, incoming=incoming, stopping=app.state.stopping, seconds=seconds)
+    app.add_middleware(Middleware, incoming=incoming, stopping=app.state.stopping, seconds=seconds, hosts=hosts)
     app.add_exception_handler(Problem, answers.on_problem)
     for refusal in (Refused, Unknown, Taken, Stale):
         app.add_exception_handler(refusal, answers.on_refusal)

@@ -2,24 +2,37 @@
 
 import asyncio
 import time
+from collections.abc import Set as AbstractSet
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import answers
+from chassis.access.settings import is_loopback
 from chassis.incoming import Incoming
-from chassis.problems import MALFORMED, Problem
+from chassis.problems import MALFORMED, MISDIRECTED, Problem
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 class Middleware:
-    """The outermost layer. When `stopping` is set streams end: they are cancelled as if the client had gone."""
+    """The outermost layer. When `stopping` is set streams end: they are cancelled as if the client had gone.
 
-    def __init__(self, app: ASGIApp, *, incoming: Incoming, stopping: asyncio.Event, seconds: Histogram) -> None:
-        self.app, self.incoming, self.stopping, self.seconds = app, incoming, stopping, seconds
+    `hosts`: the names that requests may be for, see `refuse_foreign_host`; None: any.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        incoming: Incoming,
+        stopping: asyncio.Event,
+        seconds: Histogram,
+        hosts: AbstractSet[str] | None = None,
+    ) -> None:
+        self.app, self.incoming, self.stopping, self.seconds, self.hosts = app, incoming, stopping, seconds, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,6 +43,8 @@ class Middleware:
         with self.incoming.body(scope, receive) as body:
             sender = _Sender(send, without_body=method == "HEAD")
             try:
+                if self.hosts is not None:
+                    refuse_foreign_host(scope, self.hosts)
                 refuse_unreadable_address(scope)
                 content = await body.read()
                 await self.app(scope, self._replay(content, receive), sender)
@@ -95,6 +110,28 @@ def label(method: str) -> str:
 def route_of(scope: Scope) -> str:
     """The template of the route, never the path itself: it may hold ids."""
     return getattr(scope.get("route"), "path", "") or "none"
+
+
+def refuse_foreign_host(scope: Scope, hosts: AbstractSet[str]) -> None:
+    """Raises Problem(MISDIRECTED) for a `Host` other than these, this machine, and the address that was connected to.
+
+    Starlette's TrustedHostMiddleware knows neither problems nor that address, by which probes ask.
+    """
+    told = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    host = hostname(told[0]) if len(told) == 1 else ""
+    connected_to = scope["server"][0] if scope.get("server") else None
+    if not (host and (host in hosts or host == connected_to or is_loopback(host))):
+        raise Problem(MISDIRECTED, "Ask by a name that the service knows as its own: its setting HTTP_HOSTS.")
+
+
+def hostname(text: str) -> str:
+    """The host of `host` or `host:port`, in lower case and without brackets; empty where it is something else."""
+    try:
+        parts = urlsplit(f"//{text}")
+        _ = parts.port
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.netloc == text and "@" not in text else ""
 
 
 def refuse_unreadable_address(scope: Scope) -> None:

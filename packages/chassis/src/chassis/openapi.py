@@ -10,6 +10,7 @@ from chassis.problems import (
     FORBIDDEN,
     INVALID,
     MALFORMED,
+    MISDIRECTED,
     TOO_LARGE,
     TOO_SLOW,
     UNAUTHORIZED,
@@ -90,7 +91,7 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    kinds = [MALFORMED, TOO_SLOW, INVALID, BUSY, UNAVAILABLE]
+    kinds = [MALFORMED, TOO_SLOW, MISDIRECTED, INVALID, BUSY, UNAVAILABLE]
     if method in _WITH_BODY:
         kinds += [TOO_LARGE, UNSUPPORTED_MEDIA_TYPE]
     for kind in kinds:

@@ -29,6 +29,7 @@ REFUSED: Final = Kind("refused", "A rule does not allow this", 409)
 STALE_REVISION: Final = Kind("stale-revision", "It has changed since you read it", 412)
 EXISTS: Final = Kind("exists", "It exists already", 412)
 TOO_LARGE: Final = Kind("content-too-large", "The body is too large", 413)
+MISDIRECTED: Final = Kind("misdirected-request", "This service has another address", 421)
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", "The body must be JSON", 415)
 INVALID: Final = Kind("invalid-request", "Some values are not allowed", 422)
 KEY_REUSED: Final = Kind("idempotency-key-reused", "This Idempotency-Key was used for another request", 422)
@@ -38,7 +39,7 @@ UNAVAILABLE: Final = Kind("unavailable", "The database does not answer at the mo
 
 ALL: Final = (
     MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_SLOW, CONFLICT, REFUSED, STALE_REVISION,
-    EXISTS, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID, KEY_REUSED, BUSY, INTERNAL, UNAVAILABLE,
+    EXISTS, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, MISDIRECTED, INVALID, KEY_REUSED, BUSY, INTERNAL, UNAVAILABLE,
 )  # fmt: skip
 
 

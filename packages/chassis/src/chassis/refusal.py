@@ -39,11 +39,14 @@ class Taken(Exception):
 
 
 class Stale(Exception):
-    """The client expects another revision than the `current` one; expecting `0` is: nothing yet."""
+    """The client expects another revision than the `current` one; expecting `0` is: nothing yet.
 
-    def __init__(self, expected: int, current: int) -> None:
-        super().__init__(f"revision {expected} was expected, {current} is there")
-        self.expected, self.current = expected, current
+    `tag` is the entity tag of what is there, where it says more than the revision.
+    """
+
+    def __init__(self, expected: int, current: int, tag: str | None = None) -> None:
+        super().__init__(f"revision {expected} was expected, {tag or current} is there")
+        self.expected, self.current, self.tag = expected, current, tag
 
 
 def require_revision(expected: int | None, current: int) -> None:

@@ -14,6 +14,7 @@ from chassis.access import Access, PerMinute, Table, login
 from chassis.access.issuer import Issuer
 from chassis.access.login import Login
 from chassis.access.sessions import Sessions
+from chassis.access.settings import INNER_NETWORK
 from chassis.access.tokens import Tokens
 from chassis.connections import ConnectionLimits
 from chassis.db import Pool, create_pool
@@ -88,7 +89,8 @@ class Service:
         """
         settings, own = self.settings, [] if self.own is None else [self.own]
         metrics, kafka = Metrics(self.registry), KafkaProbe(settings.kafka_bootstrap_servers)
-        issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer)]
+        plain = settings.oidc_plain_http == INNER_NETWORK
+        issuer = [] if settings.oidc_issuer is None else [Issuer(settings.oidc_issuer, plain=plain)]
         tokens = Tokens(settings, issuer[0]) if issuer else None
         sessions = Sessions(self.name, self.pool) if tokens and pages else None
         secret = settings.dead_letter_key.get_secret_value().encode()
@@ -98,11 +100,12 @@ class Service:
             version=version(f"jemputbola-{self.name}"),
             registry=self.registry,
             access=guard,
+            hosts=settings.hosts,
         )
         letters = DeadLetters(settings.dead_letter_key.get_secret_value(), settings.topic_prefix)
         for router in (*routers, dead_letters.router(self.pool, letters), audit.router(self.pool)):
             http.include_router(router)
-        apis.mount(http, settings.kafka_bootstrap_servers)
+        apis.mount(http, settings.told_servers)
         if pages is not None:
             login.mount(http, Login(settings, self.pool, tokens, sessions) if tokens and sessions else None)
             pages(http)

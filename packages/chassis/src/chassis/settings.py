@@ -1,5 +1,7 @@
 """Settings from the environment and from secret files, and readable lines about what is wrong with them."""
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +26,26 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     if not complete:
         raise ValueError("must be a URL like postgresql://user:password@host:5432/database")
     return value
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is one: no port, no path, nothing that stands for many."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_.-]+", text) is not None
+    return True
+
+
+def _names(text: str) -> list[str]:
+    """Those of a list with commas, in lower case."""
+    return [name.strip().lower() for name in text.split(",") if name.strip()]
+
+
+def _hosts(text: str) -> str:
+    if not all(_is_name(name) for name in _names(text)):
+        raise ValueError("must be names or addresses, without port and path, comma separated")
+    return text
 
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
@@ -59,6 +81,9 @@ class ProcessSettings(MigrationSettings):
         default=10, ge=2, le=200, description="Connections of this process, at most; one may be kept to watch with."
     )
     http_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    http_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="", description="Names of the service beside localhost, its addresses and PUBLIC_URL, comma separated."
+    )
     http_port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     http_connections: int = Field(
         default=1000, ge=10, description="Clients connected at once, at most; who watches a page is one."
@@ -70,11 +95,35 @@ class ProcessSettings(MigrationSettings):
         """The runtime role's URL, in clear."""
         return self.database_url.get_secret_value()
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which a request may ask for the service, in lower case."""
+        return frozenset({self.http_host.strip("[]").lower(), *_names(self.http_hosts)})
+
 
 class ServiceSettings(ProcessSettings, KafkaSettings, AccessSettings):
     """What every service that reads and writes topics needs."""
 
     model_config = SettingsConfigDict(populate_by_name=True)
+
+    kafka_public_servers: Annotated[
+        str | None,
+        Field(
+            validation_alias=AliasChoices("KAFKA_PUBLIC_SERVERS", "kafka_public_servers"),
+            description="Where programs elsewhere reach Kafka, if not by KAFKA_BOOTSTRAP_SERVERS: `/asyncapi.json` "
+            "names these. Empty: none.",
+        ),
+    ] = None
+
+    @property
+    def told_servers(self) -> str:
+        """The bootstrap servers that others are told of."""
+        return self.kafka_bootstrap_servers if self.kafka_public_servers is None else self.kafka_public_servers
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        public = urlsplit(self.public_url or "").hostname
+        return super().hosts | ({public} if public else set())
 
 
 class ProvisionSettings(BaseSettings, TopicSettings):

@@ -1,7 +1,8 @@
 """`schools`: the campaign itself and the schools it goes to."""
 
+import re
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -41,6 +42,32 @@ SchoolKind = Annotated[
     at_doors(no_nik),
     Field(description="SMA, SMK, MA, SLB, PKBM, SPK SMA, … as the office writes it."),
 ]
+
+KecamatanCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}$"),
+    Field(description="The ministry's (Kemendagri's) code of the kecamatan, as `35.73.02`."),
+]
+_SPACES: Final = re.compile(r"[ \u00a0]+")
+_KECAMATAN: Final = re.compile(r"(?:kec(?:amatan)?\b[. :]*)+", re.IGNORECASE)
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_ROMAN: Final = re.compile(r"[IVX]+")
+
+
+def kecamatan_in_one_spelling(text: str) -> str:
+    """The name of a kecamatan whatever its case, its spaces and a `Kec.` or `Kecamatan` before it: `Klojen`.
+
+    Nothing else is changed, and no table of names is asked. A numeral stays one: `Ilir Barat II`.
+    """
+    trimmed = _SPACES.sub(" ", text).strip(" ")
+    before = _KECAMATAN.match(trimmed)
+    name = trimmed[before.end() :] if before else trimmed
+    return _WORD.sub(_capitalised, name or trimmed) or text
+
+
+def _capitalised(word: re.Match[str]) -> str:
+    upper = word[0].upper()
+    return upper if _ROMAN.fullmatch(upper) else word[0][0].upper() + word[0][1:].lower()
 
 
 def group_of(npsn: str) -> str:
@@ -85,6 +112,7 @@ class SchoolListed(Fact):
     school_kind: SchoolKind
     ownership: Literal["public", "private"]
     kecamatan: Label
+    kecamatan_code: KecamatanCode | None = None
     latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
     invented: Flag = False

@@ -1,7 +1,7 @@
 """`recording-submissions`: what counters send, sealed and signed. No revision: enrollment decides what it means."""
 
-from datetime import datetime
-from typing import Annotated, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Final
 from uuid import uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -28,6 +28,10 @@ Sealed = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9_-]{64,4096}={0,2}$"),
     Field(description="base64url (padded or not) of HPKE's enc and ciphertext, X25519-HKDF-SHA256 and AES-256-GCM."),
 ]
+
+
+# So far back, from one number of a device to its next, somebody looks at the clock: more than a wrong zone can do.
+SET_BACK: Final = timedelta(hours=24)
 
 
 class Documents(BaseModel):
@@ -64,6 +68,10 @@ class RecordingSubmitted(FromDevice):
     recorded_at: DeviceInstant
     domicile_regency: Regency | None = None
     documents: Documents
+    imported: Annotated[
+        Flag | None,
+        Field(description="From a list of before: when it was recorded says nothing of the device's clock."),
+    ] = None
     kid: Annotated[Slug, Field(description="Which key of enrollment's key set it is sealed to.")]
     sealed: Sealed
 

@@ -108,6 +108,8 @@ def record(
     screen.say(f"{word}: no. {kept.device_seq} · {kept.submission_id}")
     if recording.nik_disagrees:
         screen.warn(ANOTHER_BIRTH_DATE)
+    if kept.hint:
+        screen.warn(kept.hint)
 
 
 @app.command("import")

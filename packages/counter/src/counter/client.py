@@ -131,8 +131,8 @@ class Counter:
         identified = [(r, r.submission_id or ids.fresh(r.recorded_at)) for r in recordings]
         appended = self._store(identified, all_or_none=True)
         return [
-            Kept(submission_id, result.seq, result.new)
-            for (_, submission_id), result in zip(identified, appended, strict=True)
+            Kept(submission_id, result.seq, result.new, _hint(recording, result))
+            for (recording, submission_id), result in zip(identified, appended, strict=True)
         ]
 
     def import_rows(self, rows: Iterable[Row]) -> Iterator[RowResult]:
@@ -176,8 +176,9 @@ class Counter:
         changed = 0
         while True:
             cursor = self.queue.decisions_cursor()
-            decisions, following, twice = await self._enrollment.decisions(self.device_id, cursor)
+            decisions, following, twice, set_back = await self._enrollment.decisions(self.device_id, cursor)
             self.queue.note_numbers_twice(twice)
+            self.queue.note_clock_set_back(set_back)
             if decisions and following is None:
                 raise EnrollmentUnavailable("enrollment gave decisions without a cursor to go on from")
             if following is None or following == cursor:
@@ -227,7 +228,7 @@ class Counter:
         }
         stored = self.queue.stored([submission_id for _, submission_id in identified.values()])
         fresh = [(recording, id_) for recording, id_ in identified.values() if id_ not in stored]
-        appended = iter(self._store(fresh))
+        appended = iter(self._store(fresh, imported=True))
         for row in batch:
             if row.number not in identified:
                 yield RowResult(row.number, "refused", None, "; ".join(str(error) for error in row.errors))
@@ -240,9 +241,14 @@ class Counter:
                 result = next(appended)
             yield _row_result(row.number, recording, submission_id, result)
 
-    def _store(self, identified: Sequence[tuple[Recording, str]], *, all_or_none: bool = False) -> list[Appended]:
+    def _store(
+        self, identified: Sequence[tuple[Recording, str]], *, all_or_none: bool = False, imported: bool = False
+    ) -> list[Appended]:
         """Seal outside the transaction, number and sign within it."""
-        drafts = [submission.submission(r, id_, self.setup, self.device, self._recipient) for r, id_ in identified]
+        drafts = [
+            submission.submission(r, id_, self.setup, self.device, self._recipient, imported=imported)
+            for r, id_ in identified
+        ]
         if not drafts:
             return []
         now = datetime.now(UTC)
@@ -271,6 +277,15 @@ class Counter:
         except (CounterError, KeyError, ValueError) as error:
             return f"enrollment's keys were not refreshed: {error}"
         return ""
+
+
+def _hint(recording: Recording, appended: Appended) -> str:
+    if (before := appended.earlier_than) is None:
+        return ""
+    return (
+        f"check the clock: this is {(before.at - recording.recorded_at).days} days earlier than number {before.seq}, "
+        f"which was recorded at {before.at.isoformat(timespec='minutes')}; it is stored as it is"
+    )
 
 
 def _row_result(number: int, recording: Recording, submission_id: str, appended: Appended) -> RowResult:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -16,11 +17,12 @@ HOW_TO_REGISTER: Final = "; give --token, an administrator's, or --code, which a
 
 
 class Page(NamedTuple):
-    """Decisions, the cursor behind them, and the numbers of this device that came twice."""
+    """Decisions, the cursor behind them, the numbers of this device that came twice, where its clock was set back."""
 
     decisions: list[dict[str, Any]]
     following: str | None
     numbers_twice: list[int]
+    clock_set_back: list[dict[str, Any]]
 
 
 class Enrollment:
@@ -69,9 +71,10 @@ class Enrollment:
             ]
             following = page["next"]
             twice = [int(number) for number in page.get("numbers_twice", ())]
+            set_back = [_numbers_and_local_instants(each) for each in page.get("clock_set_back", ())]
         except (KeyError, TypeError, ValueError):
             raise EnrollmentUnavailable(f"{self._url} answered with something that is no list of decisions") from None
-        return Page(decisions, None if following is None else str(following), twice)
+        return Page(decisions, None if following is None else str(following), twice, set_back)
 
     async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
@@ -107,6 +110,13 @@ class Enrollment:
 
 
 _DECISION: Final = ("submission_id", "outcome", "reason", "revision", "known_at")
+
+
+def _numbers_and_local_instants(pair: dict[str, Any]) -> dict[str, Any]:
+    """Two numbers of this device that follow each other, and when they were recorded."""
+    numbers = {name: int(pair[name]) for name in ("device_seq", "previous_seq")}
+    instants = {name: datetime.fromisoformat(pair[name]) for name in ("recorded_at", "previous_recorded_at")}
+    return numbers | {name: at.astimezone().isoformat(timespec="minutes") for name, at in instants.items()}
 
 
 def _seconds(retry_after: str) -> float:

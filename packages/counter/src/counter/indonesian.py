@@ -184,6 +184,14 @@ WORDS: Final = {
         "folder loket ini disalin: nomor {} datang dari keduanya; semua rekaman tetap dihitung, lanjutkan dengan satu "
         "folder saja dan jalankan `counter init` di folder baru untuk yang lain"
     ),
+    "check the clock: this is {} days earlier than number {}, which was recorded at {}; it is stored as it is": (
+        "periksa jam alat: ini {} hari lebih awal dari nomor {}, yang direkam {}; tetap disimpan apa adanya"
+    ),
+    "check the clock: number {} is of {}, number {} before it of {}; both stand as they are, "
+    "the office can void what is wrong": (
+        "periksa jam alat: nomor {} bertanggal {}, nomor {} sebelumnya {}; keduanya tetap apa adanya, kantor dapat "
+        "membatalkan yang salah"
+    ),
     # What a command could not do beside its work.
     "enrollment's keys were not refreshed: {}": "kunci enrollment belum diperbarui: {}",
     "decisions were not read: {}": "keputusan belum terbaca: {}",

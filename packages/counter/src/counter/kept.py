@@ -6,11 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A recording that is on disk. `new` False: it was there before."""
+    """A recording that is on disk. `new` False: it was there before.
+
+    `hint` is for whoever records, and no error: the clock may have been set back.
+    """
 
     submission_id: str
     device_seq: int
     new: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

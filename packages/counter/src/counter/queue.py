@@ -4,13 +4,16 @@ SQLite in WAL mode with synchronous=FULL: when `append` has returned, a power cu
 only what became of them is added.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+from contracts.submissions import SET_BACK
 from counter.errors import FieldError, RecordingRefused
 
 SCHEMA: Final = """
@@ -46,6 +49,8 @@ ALREADY_WITH_OTHER_VALUES: Final = FieldError(
 OPEN_SESSION: Final = "open_session"
 DECISIONS_CURSOR: Final = "decisions_cursor"
 NUMBERS_TWICE: Final = "numbers_twice"
+CLOCK_SET_BACK: Final = "clock_set_back"
+TAKEN_LAST: Final = "taken_last"
 # The broker refused it, or enrollment did; not what the office itself took back: it knows.
 TROUBLED: Final = "(state = 'refused' OR outcome IN ('held', 'rejected') AND reason IS NOT 'voided')"
 UNSENT: Final = "state IN ('stored', 'refused')"
@@ -53,7 +58,10 @@ UNSENT: Final = "state IN ('stored', 'refused')"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message without its number. `write(seq, session_id)` gives its value and signature."""
+    """A message without its number. `write(seq, session_id)` gives its value and signature.
+
+    `taken_at`: when a person was recorded at this counter; None for a row of a file, which may be of any day.
+    """
 
     id: str
     type: str
@@ -61,15 +69,28 @@ class Draft:
     session_id: str | None = None
     digest: bytes | None = None
     replayed_at: str | None = None
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A recording that was made at this counter: its number, and when by the counter's clock."""
+
+    seq: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """`new` False: a message with this id was there already; `same` tells whether it says the same."""
+    """`new` False: a message with this id was there already; `same` tells whether it says the same.
+
+    `earlier_than`: the recording taken before this one, where this one is a day or more earlier.
+    """
 
     seq: int
     new: bool
     same: bool = True
+    earlier_than: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +152,7 @@ class Queue:
             seq = self.last_seq()
             stored = self.stored([draft.id for draft in drafts])
             session = opened = self._note(OPEN_SESSION)
+            previous = taken = self._taken_last()
             for draft in drafts:
                 if draft.id in stored:
                     stored_seq, digest = stored[draft.id]
@@ -144,13 +166,19 @@ class Queue:
                 seq += 1
                 value, signature = draft.write(seq, belongs_to)
                 stored[draft.id] = (seq, draft.digest)
-                results.append(Appended(seq, True))
+                earlier_than = None
+                if draft.taken_at is not None:
+                    earlier_than = taken if taken and taken.at - draft.taken_at >= SET_BACK else None
+                    taken = Taken(seq, draft.taken_at)
+                results.append(Appended(seq, True, earlier_than=earlier_than))
                 rows.append(
                     (seq, draft.id, draft.type, belongs_to, draft.digest, value, signature, draft.replayed_at, now)
                 )
             self._insert(rows)
             if session is not None and session != opened:
                 self._set_note(OPEN_SESSION, session)
+            if taken is not None and taken != previous:
+                self._set_note(TAKEN_LAST, f"{taken.seq} {taken.at.isoformat()}")
         return results
 
     def append_closing(
@@ -224,6 +252,15 @@ class Queue:
     def numbers_twice(self) -> list[int]:
         return [int(number) for number in (self._note(NUMBERS_TWICE) or "").split(",") if number]
 
+    def note_clock_set_back(self, numbers: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what enrollment says now of numbers that were recorded a day or more before the number before them."""
+        text = json.dumps(numbers)
+        if text != (self._note(CLOCK_SET_BACK) or "[]"):
+            self._set_note(CLOCK_SET_BACK, text)
+
+    def clock_set_back(self) -> list[dict[str, Any]]:
+        return cast(list[dict[str, Any]], json.loads(self._note(CLOCK_SET_BACK) or "[]"))
+
     def decisions_cursor(self) -> str | None:
         return self._note(DECISIONS_CURSOR)
 
@@ -292,6 +329,11 @@ class Queue:
         """The value of a query of one column; None without a row."""
         row = self._db.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
+
+    def _taken_last(self) -> Taken | None:
+        """The last recording that was made here; None before the first."""
+        seq, _, at = (self._note(TAKEN_LAST) or "").partition(" ")
+        return Taken(int(seq), datetime.fromisoformat(at)) if at else None
 
     def _note(self, name: str) -> str | None:
         return cast(str | None, self._scalar("SELECT value FROM note WHERE name = ?", name))

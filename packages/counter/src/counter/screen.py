@@ -109,6 +109,11 @@ def decided(now: Status) -> None:
         warn(
             f"this counter's folder was copied: number {', '.join(map(str, now.numbers_twice))} came from both; {TWICE}"
         )
+    for each in now.clock_set_back:
+        warn(
+            f"check the clock: number {each['device_seq']} is of {each['recorded_at']}, number {each['previous_seq']} "
+            f"before it of {each['previous_recorded_at']}; both stand as they are, the office can void what is wrong"
+        )
     if now.outcomes:
         counts = (f"{OUTCOMES.get(outcome, outcome)} / {outcome} {n:,}" for outcome, n in now.outcomes.items())
         say("keputusan / decisions: " + " · ".join(counts))

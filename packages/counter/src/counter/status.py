@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from counter.queue import Attention, Queue
 from counter.submission import SUBMISSION
@@ -16,6 +16,7 @@ class Status:
     """Every submission is in one of four states: `total` is their sum. Sessions closed are counted apart.
 
     `numbers_twice`: numbers that enrollment has from this device under two ids, so its home was copied.
+    `clock_set_back`: numbers that were recorded a day or more before the number before them, as enrollment lists them.
     """
 
     campaign: str
@@ -35,6 +36,7 @@ class Status:
     oldest_unsent: str | None
     last_error: str | None
     numbers_twice: list[int]
+    clock_set_back: list[dict[str, Any]]
 
 
 def read(queue: Queue, **who: str) -> Status:
@@ -63,4 +65,5 @@ def read(queue: Queue, **who: str) -> Status:
         oldest_unsent=queue.oldest_unsent(),
         last_error=queue.last_error(),
         numbers_twice=queue.numbers_twice(),
+        clock_set_back=queue.clock_set_back(),
     )

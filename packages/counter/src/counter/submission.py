@@ -17,8 +17,10 @@ SUBMISSION: Final = RecordingSubmitted.type
 TYPES: Final[dict[str, type[FromDevice]]] = {event.type: event for event in (RecordingSubmitted, SessionClosed)}
 
 
-def submission(recording: Recording, submission_id: str, setup: Setup, device: DeviceKey, to: Recipient) -> Draft:
-    """Seals a recording; the queue numbers and signs it within its transaction."""
+def submission(
+    recording: Recording, submission_id: str, setup: Setup, device: DeviceKey, to: Recipient, *, imported: bool = False
+) -> Draft:
+    """Seals a recording; the queue numbers and signs it within its transaction. `imported`: a row of a file."""
     identity = Identity(nik=recording.nik, birth_date=recording.birth_date.isoformat(), married=recording.married)
     sealed = seal(identity, to, campaign=setup.campaign, submission_id=submission_id, device_id=device.device_id)
     # Nothing of the identity is kept for later: from here on there is only the sealed message.
@@ -39,6 +41,7 @@ def submission(recording: Recording, submission_id: str, setup: Setup, device: D
             recorded_at=at,
             domicile_regency=regency,
             documents=documents,
+            imported=imported or None,
             kid=to.kid,
             sealed=sealed,
         )
@@ -51,6 +54,7 @@ def submission(recording: Recording, submission_id: str, setup: Setup, device: D
         session_id=recording.session_id,
         digest=device.content_digest(recording.everything()),
         replayed_at=_text(recording.replayed_at),
+        taken_at=None if imported else at,
     )
 
 

@@ -12,6 +12,7 @@ from exactly_once.position import Partition
 from exactly_once.records import Record
 
 ANSWER_WITHIN: Final = 10.0
+AT_ONCE: Final = 300  # records: with more, the collector goes through all that the process holds, again and again
 
 
 class Log:
@@ -70,42 +71,55 @@ class Log:
                 records[partition] = await within(ANSWER_WITHIN, self._consumer.getone(named))
         return records
 
-    async def tail(self, partitions: Sequence[Partition], count: int) -> dict[Partition, list[Record]]:
-        """The last records of each partition, `count` at most. Raises TimeoutError and aiokafka's errors."""
-        bounds = await self.bounds(partitions)
-        return await self.between({each: (max(begin, end - count), end) for each, (begin, end) in bounds.items()})
-
     async def between(self, ranges: Mapping[Partition, tuple[int, int]]) -> dict[Partition, list[Record]]:
-        """The records of each partition from one offset to before another. Raises as `tail` does."""
-        wanted = {self._named(partition): partition for partition, (start, end) in ranges.items() if end > start}
-        between: dict[Partition, list[Record]] = {partition: [] for partition in wanted.values()}
-        if not wanted:
-            return between
-        async with self._one_at_a_time, asyncio.timeout(ANSWER_WITHIN):
-            self._consumer.assign(list(wanted))
-            for named, partition in wanted.items():
-                self._consumer.seek(named, ranges[partition][0])
-            open_ends = set(wanted)
-            while open_ends:
-                for named, records in (await self._consumer.getmany(*open_ends, timeout_ms=1000)).items():
-                    end = ranges[wanted[named]][1]
-                    between[wanted[named]] += [record for record in records if record.offset < end]
-                open_ends = {
-                    named for named in open_ends if await self._consumer.position(named) < ranges[wanted[named]][1]
-                }
+        """The records of each partition from one offset to before another. Raises as `read` does."""
+        between: dict[Partition, list[Record]] = {each: [] for each, (start, end) in ranges.items() if end > start}
+        async for records in self.read(ranges):
+            for partition, part in records.items():
+                between[partition] += part
         return between
 
     async def scan(self, partition: Partition, first: int, last: int) -> AsyncIterator[list[Record]]:
-        """The records from the first to the last of these offsets, some at a time. Raises as `bounds` does."""
+        """The records from the first to the last of these offsets, some at a time. Raises as `read` does."""
         begin, end = (await self.bounds([partition]))[partition]
-        named, last = self._named(partition), min(last, end - 1)
+        async for records in self.read({partition: (max(first, begin), min(last + 1, end))}):
+            yield records.get(partition, [])
+
+    async def read(self, ranges: Mapping[Partition, tuple[int, int]]) -> AsyncIterator[dict[Partition, list[Record]]]:
+        """The same as `between`, some at a time: who keeps none of them needs little memory, and little time for it.
+
+        Raises TimeoutError when nothing comes for ANSWER_WITHIN seconds, and aiokafka's errors.
+        """
+        ends = {self._named(partition): end for partition, (start, end) in ranges.items() if end > start}
+        wanted = list(ends)
+        if not wanted:
+            return
         async with self._one_at_a_time:
-            self._consumer.assign([named])
-            self._consumer.seek(named, max(first, begin))
-            while await self._consumer.position(named) <= last:
-                fetch = self._consumer.getmany(named, timeout_ms=1000, max_records=500)
-                records = (await within(ANSWER_WITHIN, fetch)).get(named, [])
-                yield [record for record in records if record.offset <= last]
+            self._consumer.assign(list(ends))
+            for partition, (start, _) in ranges.items():
+                if (named := self._named(partition)) in ends:
+                    self._consumer.seek(named, start)
+            while wanted:
+                records = await within(ANSWER_WITHIN, self._next(list(wanted)))
+                for named in [each for each in wanted if await self._consumer.position(each) >= ends[each]]:
+                    self._consumer.pause(named)  # before more is asked for, which the broker would wait for
+                    wanted.remove(named)
+                yield {
+                    (named.topic.removeprefix(self._prefix), named.partition): [
+                        record for record in part if record.offset < ends[named]
+                    ]
+                    for named, part in records.items()
+                }
+
+    async def _next(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Sequence[Record]]:
+        """Some records; none, when only what is nobody's record was passed: where a transaction ended."""
+        before = [await self._consumer.position(each) for each in partitions]
+        while True:
+            records: Mapping[TopicPartition, Sequence[Record]] = await self._consumer.getmany(
+                *partitions, timeout_ms=1000, max_records=AT_ONCE
+            )
+            if records or before != [await self._consumer.position(each) for each in partitions]:
+                return records
 
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition[0], partition[1])

@@ -24,7 +24,7 @@ WRITER_HEADER: Final = "jb-writer"
 # Of each partition so many are looked up beside a whole batch, which a relay that was frozen may have repeated at the
 # end.
 TAIL: Final = 50
-FETCH_BYTES: Final = 1024 * 1024
+FETCH_BYTES: Final = 2 * 1024 * 1024  # the end of a partition in one answer
 # A connection that is half open is noticed within 2 s.
 AGAIN_AFTER: Final = 0.5
 ANSWER_WITHIN: Final = 1.5
@@ -151,10 +151,16 @@ class OwnTopics:
         if len(partitions) < len(self.topics):
             raise UnknownTopicOrPartitionError
         every = [(topic, number) for topic, count in partitions.items() for number in range(count)]
+        count = self._settings.tuning.relay_batch + TAIL
+        unknown: list[tuple[Partition, Record]] = []
         async with self.log() as log:
-            tails = await log.tail(every, self._settings.tuning.relay_batch + TAIL)
-        await self.look_up(connection, tails)
-        self.ends = {partition: records[-1].offset + 1 for partition, records in tails.items() if records}
+            bounds = await log.bounds(every)
+            async for records in log.read(
+                {each: (max(begin, end - count), end) for each, (begin, end) in bounds.items()}
+            ):
+                unknown += await self._unknown(connection, records)
+        await self._judge(connection, unknown)
+        self.ends = {partition: end for partition, (_, end) in bounds.items()}
 
     def log(self) -> Log:
         """The topics as whoever looks them up reads them."""
@@ -166,11 +172,15 @@ class OwnTopics:
         A stranger's are logged, and harm only who believes them. Raises Verdict for one that this or another database's
         relay wrote. What is no event of its topic is left to whoever reads it.
         """
+        await self._judge(connection, await self._unknown(connection, records))
+
+    async def _judge(self, connection: Connection, records: Sequence[tuple[Partition, Record]]) -> None:
+        """As `look_up`, of what is unknown."""
         since = await connection.fetchval("SELECT since FROM exactly_once.writer")
         # Before the relays wrote their name, anybody's record looked like ours.
         unknown = [
             (*partition, record.offset, logged_at(record), _is_nameless(record) and logged_at(record) >= since)
-            for partition, record in await self._unknown(connection, records)
+            for partition, record in records
         ]
         if not unknown:
             return

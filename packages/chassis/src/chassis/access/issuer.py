@@ -10,6 +10,9 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from chassis.access.settings import is_private
+from exactly_once.errors import Misconfigured
+
 log = structlog.get_logger(__name__)
 
 Key = RSAKey | ECKey | OKPKey
@@ -20,6 +23,7 @@ AWAY: Final = 2.0  # seconds until an issuer that never answered is asked again
 TIMEOUT: Final = 5.0
 # What it may come to when something else answers than an issuer.
 _NO_ISSUER: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError, AttributeError)
+_ADDRESSES: Final = ("jwks_uri", "token_endpoint", "authorization_endpoint")
 DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
@@ -28,12 +32,13 @@ class Issuer:
 
     name = "issuer"
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.url, self._clock = url, clock
+    def __init__(self, url: str, *, plain: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        """`plain`: its addresses may be plain http on another host."""
+        self.url, self._plain, self._clock = url, plain, clock
         self.metadata: Mapping[str, Any] = {}
         self._keys: dict[str | None, Key] = {}
         self._document: dict[str, Any] = {}
-        self._trouble = ""
+        self._trouble = self._open = ""
         self._asked_for_unknown = self._tried = float("-inf")
         self._one_at_a_time = asyncio.Lock()
         self.on_change: Callable[[], None] = lambda: None
@@ -59,10 +64,12 @@ class Issuer:
         return self.metadata
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Raises Misconfigured when an issuer that is there sends whoever asks over plain http."""
         while True:
             async with self._one_at_a_time:
                 await self._fetch()
+            if self._open and not self._keys:
+                raise Misconfigured(self._open)
             await asyncio.sleep(AWAY if self._trouble else EVERY)
 
     def problems(self) -> list[str]:
@@ -89,6 +96,7 @@ class Issuer:
                 metadata = await _json(http, self.url.rstrip("/") + DISCOVERY)
                 if metadata.get("issuer") != self.url:
                     raise ValueError("it calls itself by another name")
+                self._refuse_plain(metadata)
                 document = await _json(http, metadata["jwks_uri"])
                 keys = _keys(document)
         except _NO_ISSUER as error:
@@ -102,6 +110,17 @@ class Issuer:
         if document != self._document:
             self._keys, self._document = keys, document
             self.on_change()
+
+    def _refuse_plain(self, metadata: Mapping[str, Any]) -> None:
+        """Keys that somebody on the way can change prove nothing, nor do codes that anybody can read."""
+        self._open = ""
+        for name in _ADDRESSES:
+            if name in metadata and not is_private(str(metadata[name]), plain=self._plain):
+                self._open = (
+                    f"the issuer {self.url} names a {name} that is not https: its keys and codes would be anybody's "
+                    "on the way; OIDC_PLAIN_HTTP=inner-network allows it (docs/access.md)"
+                )
+                raise ValueError(self._open)
 
 
 async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:

@@ -1,10 +1,19 @@
 """Where tokens come from and what their claims are called."""
 
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+)
 
 from exactly_once.errors import Misconfigured
 
@@ -17,13 +26,32 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _issuer(url: str | None) -> str | None:
-    parts = urlsplit(url or "")
-    if url and not (
-        parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
-    ):
-        raise ValueError("must be an https address, or http on this machine")
+def is_private(url: str, *, plain: bool) -> bool:
+    """Whether nobody on the way changes what comes from there: https, or this machine; or `plain` http is allowed."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and (plain or is_loopback(host))))
+
+
+def _issuer(url: str | None, info: ValidationInfo) -> str | None:
+    if url and not is_private(url, plain=info.data.get("oidc_plain_http") == INNER_NETWORK):
+        raise ValueError(
+            "must be an https address, or http on this machine (OIDC_PLAIN_HTTP=inner-network allows http on a network "
+            "that nobody else is on)"
+        )
     return url
+
+
+def _public(url: str | None) -> str | None:
+    if url and not is_private(url, plain=True):
+        raise ValueError("must be an address like https://terekam.example.go.id")
+    return url
+
+
+INNER_NETWORK: Final = "inner-network"
 
 
 def _of_all(name: str) -> Any:
@@ -35,6 +63,15 @@ class AccessSettings(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
+    # Before the issuer, whose address is judged by it.
+    oidc_plain_http: Annotated[
+        Literal["refused", "inner-network"],
+        Field(
+            validation_alias=_of_all("oidc_plain_http"),
+            description="`inner-network`: the issuer and its keys may be asked by plain http on another host, over a "
+            "network that nobody else is on, as that between containers.",
+        ),
+    ] = "refused"
     oidc_issuer: Annotated[
         str | None,
         BeforeValidator(lambda value: value or None),
@@ -72,7 +109,9 @@ class AccessSettings(BaseModel):
         ),
     ] = "openid profile"
     public_url: Annotated[
-        str | None, Field(description="Where browsers see the service's pages, as https://terekam.example.go.id.")
+        str | None,
+        AfterValidator(_public),
+        Field(description="Where browsers see the service's pages, as https://terekam.example.go.id."),
     ] = None
     open_ports: Annotated[
         Literal["none", "published-on-loopback"],

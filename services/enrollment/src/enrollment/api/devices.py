@@ -103,6 +103,15 @@ class DeviceDecision(BaseModel):
     known_at: datetime
 
 
+class SetBackReturn(BaseModel):
+    """A number whose recording is a day or more earlier than that of the number before it."""
+
+    device_seq: int
+    recorded_at: datetime
+    previous_seq: int
+    previous_recorded_at: datetime
+
+
 class DecisionsReturn(BaseModel):
     """Decisions in their order; ask again with `after` = `next` for those that follow."""
 
@@ -111,6 +120,10 @@ class DecisionsReturn(BaseModel):
     numbers_twice: list[int] | None = Field(
         default=None,
         description="On the last page: numbers that came twice, the first 20. The counter's folder was copied.",
+    )
+    clock_set_back: list[SetBackReturn] | None = Field(
+        default=None,
+        description="On the last page, for review: where the device's clock may have been set back, the last 20 times.",
     )
 
 
@@ -189,11 +202,14 @@ def router(pool: Pool, commands: Commands, keys: SealingKeys) -> APIRouter:
             if device_id not in await store.devices(tx, [device_id]):
                 raise Unknown("There is no such device.")
             page = await decisions.after(tx, device_id, int(after), limit)
-            twice = await store.numbers_twice(tx, device_id) if len(page) < limit else []
+            is_last = len(page) < limit
+            twice = await store.numbers_twice(tx, device_id) if is_last else []
+            set_back = await store.clock_set_back(tx, device_id) if is_last else []
         returned = DecisionsReturn(
             decisions=[DeviceDecision.model_validate(event, from_attributes=True) for _, event in page],
             next=str(page[-1][0] if page else int(after)),
             numbers_twice=twice or None,
+            clock_set_back=[SetBackReturn.model_validate(each, from_attributes=True) for each in set_back] or None,
         )
         return JSONResponse(returned.model_dump(mode="json", exclude_none=True))
 

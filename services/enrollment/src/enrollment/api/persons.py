@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from chassis.bodies import Expected, Revised
 from chassis.commands import Answer, Commands, IdempotencyKey
-from chassis.conditional import IfMatch, etag
+from chassis.conditional import IfMatchBeside, Read, etag
 from chassis.db import Pool
-from chassis.openapi import ETAG, problems
+from chassis.openapi import problems
 from chassis.problems import INVALID, KEY_REUSED, NOT_FOUND, REFUSED, STALE_REVISION
-from chassis.refusal import Unknown
+from chassis.refusal import Check, Stale, Unknown
 from contracts.decisions import Outcome
+from contracts.envelope import HasRevision
 from contracts.schools import CampaignOpened
 from contracts.types import AnyUuid, Campaign, Group, Reason
 from enrollment.campaigns.store import opened as opened_campaign
@@ -27,6 +28,12 @@ from enrollment.persons.revisions import KnownPerson, LastDecision
 from exactly_once import Connection
 
 PAGE: Final = 100  # submissions in an answer that does not say how many
+ETAG: Final[dict[str, Any]] = {
+    "ETag": {
+        "description": 'The revision, and how often decisions on submissions changed beside it, as `"7.3"`.',
+        "schema": {"type": "string"},
+    }
+}
 
 
 class Void(Revised):
@@ -100,7 +107,7 @@ class ToPerson:
     request: Request
     campaign: Campaign
     person_id: AnyUuid
-    expected: IfMatch
+    expected: IfMatchBeside
     key: IdempotencyKey = None
 
 
@@ -131,7 +138,8 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
         key = (to.campaign, to.person_id)
 
         async def act(tx: Connection, opened: CampaignOpened, now: datetime) -> Answer:
-            check = Expected(body, opened.clock, to.expected)
+            revision = Expected(body, opened.clock, None if to.expected is None else to.expected.revision)
+            check = await _expected(tx, key, revision, to.expected)
             return await _returned(tx, await operate(tx, key, operation, now, check))
 
         return await commands.do(to.request, to.campaign, to.key, body, act, partial(lock_person, key=key))
@@ -154,6 +162,25 @@ def router(pool: Pool, commands: Commands) -> APIRouter:
     return routes
 
 
+async def _expected(tx: Connection, key: store.Key, revision: Check, read: Read | None) -> Check:
+    """What the command expects of the person as known before: of the revision, and of what changed beside it."""
+    beside = await store.changes_beside(tx, key)
+
+    def check(last: HasRevision | None) -> None:
+        try:
+            revision(last)
+        except Stale as stale:
+            raise Stale(stale.expected, stale.current, _etag(stale.current, beside)) from None
+        if last is not None and read is not None and read.beside not in (None, beside):
+            raise Stale(read.revision, last.revision, _etag(last.revision, beside))
+
+    return check
+
+
+def _etag(revision: int, beside: int) -> str:
+    return etag(f"{revision}.{beside}")
+
+
 async def _returned(tx: Connection, person: KnownPerson, after: str | None = None, limit: int = PAGE) -> Answer:
     key = (person.campaign, person.person_id)
     last = await store.PERSONS.last(tx, *key)
@@ -165,7 +192,8 @@ async def _returned(tx: Connection, person: KnownPerson, after: str | None = Non
     submissions = [{**asdict(submission), **_decided(last_decision)} for submission, last_decision in page[:limit]]
     further = submissions[-1]["submission_id"] if len(page) > limit else None
     returned = PersonReturn.model_validate({**state, "submissions": submissions, "next": further})
-    return Answer(200, returned.model_dump(mode="json", exclude_none=True), {"ETag": etag(person.revision)})
+    tag = _etag(person.revision, await store.changes_beside(tx, key))
+    return Answer(200, returned.model_dump(mode="json", exclude_none=True), {"ETag": tag})
 
 
 def _decided(last: LastDecision) -> dict[str, Any]:

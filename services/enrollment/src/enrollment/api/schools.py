@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,13 +18,17 @@ from chassis.openapi import ETAG, problems
 from chassis.problems import EXISTS, INVALID, KEY_REUSED, NOT_FOUND, STALE_REVISION, Problem
 from chassis.refusal import Check, Refused, Stale, Unknown
 from contracts.envelope import HasRevision
-from contracts.schools import CampaignOpened, SchoolKind, SchoolListed
+from contracts.schools import CampaignOpened, KecamatanCode, SchoolKind, SchoolListed, kecamatan_in_one_spelling
 from contracts.types import Campaign, Flag, Label, Npsn
 from enrollment.campaigns.store import lock
 from enrollment.campaigns.store import opened as opened_campaign
 from enrollment.schools.handlers import list_schools
 from enrollment.schools.store import SCHOOLS
 from exactly_once import Connection
+
+
+def _in_one_spelling(given: Any) -> Any:
+    return kecamatan_in_one_spelling(given) if isinstance(given, str) else given
 
 
 class School(BaseModel):
@@ -35,7 +39,8 @@ class School(BaseModel):
     name: Label
     school_kind: SchoolKind
     ownership: Literal["public", "private"]
-    kecamatan: Label
+    kecamatan: Annotated[Label, BeforeValidator(_in_one_spelling)]
+    kecamatan_code: KecamatanCode | None = None
     latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
     invented: Flag = False

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from contracts.submissions import SessionClosed
+from contracts.submissions import SET_BACK, SessionClosed
 from exactly_once import Connection
 
 
@@ -16,6 +16,16 @@ class Device:
     device_id: str
     public_key: bytes
     campaigns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SetBack:
+    """A number of a device whose recording is a day or more earlier than that of the number before it."""
+
+    device_seq: int
+    recorded_at: datetime
+    previous_seq: int
+    previous_recorded_at: datetime
 
 
 async def devices(tx: Connection, device_ids: Collection[str]) -> dict[str, Device]:
@@ -52,6 +62,35 @@ async def numbers_twice(tx: Connection, device_id: str) -> list[int]:
         device_id,
     )
     return [row["device_seq"] for row in rows]
+
+
+async def clock_set_back(tx: Connection, device_id: str) -> list[SetBack]:
+    """Where the device's clock may have been set back, the last 20, until the office voids one of the two recordings.
+
+    What came from a list of before is left out, and what was sent before devices told so. A number that came twice is
+    taken for what speaks against it least: two folders take turns.
+    """
+    rows = await tx.fetch(
+        """
+        WITH numbered AS (
+            SELECT device_seq, max(recorded_at) AS latest, min(recorded_at) AS earliest FROM enrollment.submission
+             WHERE device_id = $1 AND NOT imported GROUP BY device_seq),
+        pair AS (
+            SELECT device_seq, latest AS recorded_at, lag(device_seq) OVER numbers AS previous_seq,
+                   lag(earliest) OVER numbers AS previous_recorded_at
+              FROM numbered WINDOW numbers AS (ORDER BY device_seq))
+        SELECT device_seq, recorded_at, previous_seq, previous_recorded_at FROM pair
+         WHERE previous_recorded_at - recorded_at >= $2
+           AND (SELECT bool_or((SELECT voided FROM enrollment.person_submission AS link
+                                 WHERE (link.campaign, link.submission_id) = (sent.campaign, sent.submission_id)))
+                  FROM enrollment.submission AS sent
+                 WHERE sent.device_id = $1 AND sent.device_seq IN (pair.device_seq, previous_seq)) IS NOT TRUE
+         ORDER BY device_seq DESC LIMIT 20
+        """,
+        device_id,
+        SET_BACK,
+    )
+    return [SetBack(*row) for row in rows]
 
 
 async def place(tx: Connection, device_id: str, campaign: str, kind: str, at: str) -> bool:

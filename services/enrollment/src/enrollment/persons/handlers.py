@@ -1,5 +1,6 @@
 """What is decided about persons: stored and published together, whether a submission arrived or the office acted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,11 @@ async def publish(
 ) -> list[SubmissionDecided]:
     """Keeps and publishes what changed of persons, and the decisions on submissions that name nobody."""
     await store.append(tx, steps)
+    beside = Counter(
+        (step.known.campaign, step.known.person_id) for step in steps if step.decision_events and not step.person_event
+    )
+    if beside:
+        await store.count_beside(tx, beside)
     decided = [event for step in steps for event in step.decision_events] + list(unidentified)
     await decisions.append(tx, decided)
     return decided

@@ -1,6 +1,6 @@
 """SQL of persons and their decisions: a handful of statements for a batch, that read what changes and no history."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -190,6 +190,26 @@ async def _states(tx: Connection, keys: Collection[Key]) -> dict[Key, tuple[Stat
         (campaign, person_id): (State(counts, group, submission_id), revision, known_at)
         for campaign, person_id, counts, group, submission_id, revision, known_at in rows
     }
+
+
+async def changes_beside(tx: Connection, key: Key) -> int:
+    """How often what was decided of their submissions changed, and nothing that is published of the person."""
+    query = "SELECT changes_beside FROM enrollment.person WHERE campaign = $1 AND person_id = $2::text::uuid"
+    number: int = await tx.fetchval(query, *key)
+    return number
+
+
+async def count_beside(tx: Connection, changes: Mapping[Key, int]) -> None:
+    """Adds to what `changes_beside` reads; the persons are locked."""
+    await tx.execute(
+        """
+        UPDATE enrollment.person SET changes_beside = changes_beside + new.changes
+          FROM unnest($1::text[], $2::text[]::uuid[], $3::bigint[]) AS new (campaign, person_id, changes)
+         WHERE person.campaign = new.campaign AND person.person_id = new.person_id
+        """,
+        *columns(changes.keys()),
+        list(changes.values()),
+    )
 
 
 async def append(tx: Connection, steps: Iterable[Step]) -> None:

@@ -45,6 +45,7 @@ class Facts:
             "recorded_at": event.recorded_at.astimezone(UTC).isoformat(),  # PostgreSQL reads no offset of 16 hours
             "family_card": event.documents.family_card,
             "birth_certificate": event.documents.birth_certificate,
+            "imported": bool(event.imported),
             "content_sha256": f"\\x{self.content_sha256.hex()}",
             "recorded_on": self.recorded_on.isoformat(),
             "received_at": self.received_at.isoformat(),

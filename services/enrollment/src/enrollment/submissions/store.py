@@ -11,7 +11,8 @@ from exactly_once import Connection
 # By their names: the table may get another under workers that run.
 COLUMNS: Final = """
     campaign, submission_id, content_sha256, device_id, device_seq, kind, place, session_id, "group", domicile_regency,
-    family_card, birth_certificate, kid, recorded_at, recorded_on, received_at, refused, held, birth_date_agrees
+    family_card, birth_certificate, imported, kid, recorded_at, recorded_on, received_at, refused, held,
+    birth_date_agrees
 """
 
 

@@ -1,7 +1,7 @@
 """One reading for each question: one state of the database, of which everything is read once."""
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from chassis.refusal import Unknown
-from contracts.schools import SchoolListed
+from contracts.schools import SchoolListed, kecamatan_in_one_spelling
 from contracts.targets import FigureStated, TargetUpdated
 from contracts.visits import Visit
 from exactly_once import Connection, Pool
@@ -115,8 +115,8 @@ class Reading:
 
     @cached_property
     def schools(self) -> dict[str, SchoolListed]:
-        """By NPSN."""
-        return {school.npsn: school for school in map(SCHOOLS.fact, self.rows["school"])}
+        """By NPSN, each kecamatan in one spelling."""
+        return _by_npsn(map(SCHOOLS.fact, self.rows["school"]))
 
     @cached_property
     def visits(self) -> list[Visit]:
@@ -186,3 +186,20 @@ async def statements(tx: Connection, at: Moment) -> list[FigureStated]:
     """The statements, each as its highest revision says, in the order in which they were stated."""
     stated = await STATEMENTS.newest(tx, at.campaign.campaign, known_at=at.asked_known_at)
     return sorted(stated, key=lambda statement: (statement.stated_on, statement.statement_id))
+
+
+def _by_npsn(listed: Iterable[SchoolListed]) -> dict[str, SchoolListed]:
+    """The schools with each kecamatan in one spelling: what groups them, here and for whoever reads the answers.
+
+    Where a code is given, the one that most of its schools have, of several the first in the alphabet.
+    """
+    spelled = {school.npsn: (school, kecamatan_in_one_spelling(school.kecamatan)) for school in listed}
+    of_code: dict[str, Counter[str]] = defaultdict(Counter)
+    for school, kecamatan in spelled.values():
+        if school.kecamatan_code is not None:
+            of_code[school.kecamatan_code][kecamatan] += 1
+    named = {code: min(names, key=lambda name: (-names[name], name)) for code, names in of_code.items()}
+    return {
+        npsn: school.model_copy(update={"kecamatan": named.get(school.kecamatan_code or "", kecamatan)})
+        for npsn, (school, kecamatan) in spelled.items()
+    }

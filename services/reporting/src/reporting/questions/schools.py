@@ -34,6 +34,7 @@ class School(BaseModel):
     school_kind: str | None = None
     ownership: str | None = None
     kecamatan: str | None = None
+    kecamatan_code: str | None = None
     latitude: float | None = None
     longitude: float | None = None
     invented: bool = False
