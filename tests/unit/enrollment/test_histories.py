@@ -305,3 +305,12 @@ def test_what_is_published_of_a_late_one_is_of_its_own_day() -> None:
     assert event is not None
     assert (event.recorded_at, event.recorded_on) == (friday.recorded_at, friday.recorded_on)
     assert event.received_at == late.received_at
+
+
+def test_a_persons_event_says_all_of_the_recording_that_counts() -> None:
+    session = "00000000-0000-7000-8000-0000000000ff"
+    counts = recording(1, kind="school_visit", domicile_regency="35.79", session_id=session)
+    event = change(KnownPerson("malang-2024", PERSON), person(counts), "recorded", counts.received_at).person_event
+    assert event is not None
+    for name in ("kind", "domicile_regency", "session_id", "recorded_at", "recorded_on", "received_at"):
+        assert getattr(event, name) == getattr(counts, name), name
