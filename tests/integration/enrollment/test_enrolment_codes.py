@@ -11,6 +11,7 @@ import pytest
 
 from counter import Counter
 from counter.errors import NotSetUp
+from counter.indonesian import beside
 from enrollment.app import build
 from enrollment.settings import Settings
 from tests.integration.enrollment.world import CAMPAIGN, REPLAYED, World, entered, is_problem
@@ -63,8 +64,11 @@ async def test_a_counter_is_set_up_with_a_code_and_no_token(
         known = first.device_id
     with await init("loket", code) as again:  # as after an answer that was lost
         assert again.device_id == known
-    with pytest.raises(NotSetUp, match="422"):
+    with pytest.raises(NotSetUp) as used:
         await init("other", code)
+    indonesian, _, english = beside(str(used.value)).partition(" / ")
+    assert indonesian.endswith("code: sudah dipakai alat lain: minta kode baru")
+    assert english.endswith("422: Some values are not allowed - code: was used by another device: ask for a new one")
     kept = await guarded.owner.fetch("SELECT * FROM enrollment.enrolment_code")
     assert code not in str(kept) and code.replace("-", "") not in str(kept)
     assert code not in "".join(path.read_text(errors="replace") for path in (tmp_path / "loket").rglob("*.json"))

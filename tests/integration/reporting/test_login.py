@@ -15,6 +15,7 @@ from chassis.run import App
 from reporting.app import build
 from stack.postgres import Database
 from tests.integration.reporting.conftest import reporting_settings
+from tests.integration.reporting.world import CAMPAIGN, hear, opened
 from tests.issuer import LocalIssuer
 
 HERE = "http://127.0.0.1:8003"
@@ -189,6 +190,17 @@ async def test_elsewhere_than_on_this_machine_the_cookie_wants_tls(migrated: Dat
     app = build(settings)
     async with app, Browser(app) as browser:
         assert (await browser.get("/login")).status_code == 503
+
+
+@pytest.mark.parametrize("role", ["press", "principal", "operator", "team", "head", None])
+async def test_the_page_has_no_link_that_is_refused(pages: Pages, role: str | None) -> None:
+    await hear(pages.app.pools[0], opened())
+    browser = await pages.logged_in(role) if role else pages.browser()
+    page = (await browser.get(f"/campaigns/{CAMPAIGN}")).text
+    links = set(re.findall(r'href="(/v1/[^"]+)"', page))
+    every = {f"/v1/campaigns/{CAMPAIGN}/{name}" for name in ("schools", "late", "targets", "statements", "visits")}
+    statuses = {link: (await browser.get(link)).status_code for link in links | every}
+    assert {link for link, status in statuses.items() if status == 200} == links
 
 
 async def test_without_an_issuer_nobody_logs_in(migrated: Database) -> None:

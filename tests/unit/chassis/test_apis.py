@@ -32,7 +32,7 @@ async def test_the_page_names_every_call_and_every_topic() -> None:
     async with client() as http:
         page = await http.get("/api")
     assert page.headers["content-type"].startswith("text/html")
-    assert "<code>GET /v1/things/{thing}</code></td><td>What a thing is.</td><td>limit</td>" in page.text
+    assert "<code>GET <wbr>/v1<wbr>/things<wbr>/{thing}</code></td><td>What a thing is.</td><td>limit</td>" in page.text
     assert "Tiny &lt;one&gt;" in page.text and "<one>" not in page.text
     assert [topic.name for topic in CATALOGUE if f"<code>{topic.name}</code>" not in page.text] == []
     assert "broker-1:9092" in page.text

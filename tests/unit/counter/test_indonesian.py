@@ -62,6 +62,17 @@ def test_what_it_names_stands_in_both() -> None:
     assert beside("something that nobody translated") == "something that nobody translated"
 
 
+def test_what_enrollment_refuses_is_said_in_indonesian_to_the_end() -> None:
+    refused = (
+        "enrollment at http://here:1 answered 403: Your roles do not allow this - This is for administrator, or a "
+    )
+    said = beside(refused + "one-time code.; give --token, an administrator's, or --code, which an administrator makes")
+    assert said.partition(" / ")[0] == (
+        "enrollment di http://here:1 menjawab 403: peran Anda tidak cukup - ini hanya untuk administrator, atau dengan "
+        "kode sekali pakai; isi --token milik administrator, atau --code yang dibuat administrator"
+    )
+
+
 def test_a_refused_column_comes_first() -> None:
     assert str(FieldError("nik", "has 15 digits, a NIK has 16")).startswith("nik berisi 15 digit, NIK punya 16 / has")
 

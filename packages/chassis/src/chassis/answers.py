@@ -30,6 +30,7 @@ from chassis.problems import (
 )
 from chassis.refusal import Refused, Stale, Unknown
 from contracts.faults import in_words
+from contracts.signs import holds_a_nik
 from exactly_once.errors import is_away
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,8 @@ def describe(error: dict[str, Any]) -> dict[str, str]:
     sent = error.get("input")
     if error["type"] in {"union_tag_invalid", "value_error"} or (isinstance(sent, str) and sent and sent in detail):
         detail = "This value is not allowed." if _repeats(sent, detail) or "tag" in error["type"] else detail
+    if error["type"] == "string_pattern_mismatch" and isinstance(sent, str) and holds_a_nik(sent):
+        detail = "holds what can be a NIK: leave it out"  # as where its digits stand apart; the pattern helps nobody
     place = (
         {"pointer": pointer(rest)}
         if where == "body"

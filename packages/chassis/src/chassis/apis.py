@@ -57,10 +57,15 @@ def mount(app: FastAPI, kafka: str) -> None:
         return HTMLResponse(_page(app.openapi(), asyncapi.document(kafka)), headers=HEADERS)
 
 
+def _breakable(call: str) -> str:
+    """A long address is broken before a slash, not within a word."""
+    return escape(call).replace("/", "<wbr>/")
+
+
 def _page(document: dict[str, Any], topics: dict[str, Any]) -> str:
     title = escape(document["info"]["title"])
     calls = [
-        (f"<code>{escape(each.call)}</code>", escape(each.summary), escape(", ".join(each.parameters)),
+        (f"<code>{_breakable(each.call)}</code>", escape(each.summary), escape(", ".join(each.parameters)),
          escape(", ".join(each.roles)))
         for each in operations(document)
     ]  # fmt: skip

@@ -129,4 +129,13 @@ def _why(content: object) -> str:
     if not isinstance(content, dict):
         return ", which is no answer of enrollment"
     words = [str(content[name]) for name in ("title", "detail") if content.get(name)]
+    if fields := _fields(content.get("errors")):
+        words.append(fields)
     return (": " + " - ".join(words)) if words else ""
+
+
+def _fields(errors: object) -> str:
+    """Which fields are wrong and how, as `code: was used by another device: ask for a new one`."""
+    entries = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    places = [str(each.get("pointer") or each.get("parameter") or "").removeprefix("#/") for each in entries]
+    return "; ".join(f"{place}: {each.get('detail', '')}" for place, each in zip(places, entries, strict=True))

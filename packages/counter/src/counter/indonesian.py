@@ -134,6 +134,24 @@ WORDS: Final = {
         "enrollment tidak menjawab di {} ({}): periksa alamat dan jaringan"
     ),
     "enrollment at {} answered {}": "enrollment di {} menjawab {}",
+    "enrollment at {} answered {}: {}": "enrollment di {} menjawab {}: {}",
+    "{}; give --token, an administrator's, or --code, which an administrator makes": (
+        "{}; isi --token milik administrator, atau --code yang dibuat administrator"
+    ),
+    # What its problems say to a counter.
+    "A token of the issuer is needed - {}": "perlu token - {}",
+    "Your roles do not allow this - {}": "peran Anda tidak cukup - {}",
+    "There is nothing here - {}": "tidak ditemukan - {}",
+    "There is nothing here": "tidak ada apa pun di alamat ini; apakah ini alamat enrollment?",
+    "Some values are not allowed - {}": "ada isian yang tidak diterima - {}",
+    "This is for an administrator's token, or a one-time code.": "ini perlu token administrator, atau kode",
+    "This is for administrator, or a one-time code.": "ini hanya untuk administrator, atau dengan kode sekali pakai",
+    "This token is not taken. {}": "token ini tidak diterima ({})",
+    "There is no such campaign: PUT it first.": "program perekaman ini belum dibuka: minta administrator membukanya",
+    "code: there is no such code: ask an administrator for one": "code: kode ini tidak ada: minta kepada administrator",
+    "code: was used by another device: ask for a new one": "code: sudah dipakai alat lain: minta kode baru",
+    "code: was for {} minutes: ask for a new one": "code: hanya berlaku {} menit: minta kode baru",
+    "code: is for another campaign: ask for one for this": "code: untuk program perekaman lain: minta untuk yang ini",
     "enrollment at {} is not ready yet{}; what is stored here is safe: try again in {} s": (
         "enrollment di {0} belum siap; yang tersimpan di sini aman: coba lagi dalam {2} detik"
     ),

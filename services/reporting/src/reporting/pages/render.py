@@ -46,8 +46,13 @@ class Pages:
         """Too much is asked at the moment: the page comes by itself."""
         return self._fill("busy.html", visitor=visitor)
 
-    def campaign(self, view: View, late: LateAnswer, visitor: Visitor | None, *, asked: bool) -> str:
-        """The campaign's page; `asked`: for a moment that somebody chose, so it does not move."""
+    def campaign(
+        self, view: View, late: LateAnswer, visitor: Visitor | None, *, asked: bool, tables: Sequence[str]
+    ) -> str:
+        """The campaign's page; `asked`: for a moment that somebody chose, so it does not move.
+
+        `tables`: the parts of the API that the visitor may open.
+        """
         return self._fill(
             "campaign.html",
             visitor=visitor,
@@ -56,6 +61,7 @@ class Pages:
             moved=(),
             late=late,
             asked=asked,
+            tables=tables,
         )
 
     def changes(self, before: View | None, now: View) -> str:

@@ -1,7 +1,7 @@
 """`/`, `/campaigns/{campaign}` and its live part. Without JavaScript the pages show the same figures."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, FastAPI, Header
 from fastapi.exceptions import RequestValidationError
@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import web
+from chassis.access import Caller
 from chassis.access.sessions import Session
 from chassis.answers import describe
 from chassis.db import Busy
 from chassis.problems import INVALID, Problem
 from chassis.refusal import Unknown
+from reporting.access import ACCESS, OF
 from reporting.live.sse import stream
 from reporting.live.watch import Live
 from reporting.pages.render import FOLDER, Pages
@@ -31,6 +33,8 @@ def _left_empty(value: str | None) -> str | None:
     """A field that nobody filled in is sent too."""
     return value.strip() or None if value else None
 
+
+_TABLES: Final = ("schools", "late", "targets", "statements", "visits")
 
 Day = Annotated[AsOf, BeforeValidator(_left_empty)]
 Instant = Annotated[KnownAt, BeforeValidator(_left_empty)]
@@ -86,7 +90,7 @@ def mount(app: FastAPI, questions: Questions, live: Live) -> None:
             response = web.html(pages.busy(visitor(request)), 429)
             response.headers["Retry-After"] = "2"
             return response
-        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen))
+        return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen, tables=tables(request, campaign)))
 
     app.include_router(routes)
 
@@ -95,6 +99,14 @@ def mount(app: FastAPI, questions: Questions, live: Live) -> None:
         campaign: str, seen: str = "", last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
         return await stream(live, campaign, pages.changes, have=last_event_id or seen)
+
+
+def tables(request: Request, campaign: str) -> list[str]:
+    """What of the campaign's data the API would give to who looks, beside what is public."""
+    caller: Caller = request.state.caller
+    if caller.campaigns is not None and campaign not in caller.campaigns:
+        return []
+    return [name for name in _TABLES if caller.roles & ACCESS[f"GET {OF}/{name}"]]
 
 
 def visitor(request: Request) -> web.Visitor | None:
