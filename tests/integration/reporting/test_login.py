@@ -209,3 +209,19 @@ async def test_without_an_issuer_nobody_logs_in(migrated: Database) -> None:
         assert (await browser.get("/login", params={"back": "/campaigns/x"})).headers["location"] == "/campaigns/x"
         assert "Masuk" not in await browser.header()
         assert (await browser.post("/logout")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "says"),
+    [("/tidak-ada", 404, "Halaman ini tidak ada"), ("/login/callback?state=x&code=y", 403, "Anda belum masuk")],
+)
+async def test_what_goes_wrong_in_a_browser_is_a_page(pages: Pages, address: str, status: int, says: str) -> None:
+    """And a problem for a program, as it is at every address of the API."""
+    async with pages.browser() as browser:
+        page = await browser.get(address, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert page.status_code == status
+        assert page.headers["content-type"].startswith("text/html")
+        assert says in page.text
+        for path, accept in ((address, "*/*"), ("/v1/tidak-ada", "text/html")):
+            answer = await browser.get(path, headers={"Accept": accept})
+            assert answer.headers["content-type"] == "application/problem+json"

@@ -13,6 +13,14 @@ from web.charts import Bar, Share
 
 OWNERSHIP: Final = {"public": "negeri", "private": "swasta"}
 PARAMETERS: Final = {"as_of": "Per tanggal", "known_at": "Diketahui per"}
+# By status: a title, and what to do.
+PROBLEMS: Final = {
+    403: ("Anda belum masuk", "Mulai masuk sekali lagi dari halaman ini; bila tetap ditolak, peran Anda tidak cukup."),
+    404: ("Halaman ini tidak ada", "Periksa alamatnya, atau mulai dari daftar program."),
+    429: ("Sedang banyak permintaan", "Tidak ada yang rusak. Coba lagi sebentar lagi."),
+    503: ("Sedang tidak terjangkau", "Tidak ada data yang hilang. Coba lagi sebentar lagi."),
+}
+OTHER_PROBLEM: Final = ("Permintaan ini tidak dapat dilayani", "Mulai lagi dari daftar program.")
 CHANGES: Final = {"added": "bertambah", "removed": "berkurang", "moved": "pindah"}
 
 
@@ -26,6 +34,11 @@ class Row(GroupRow):
     kecamatan: str
     next_visit: str
     next_day: str
+
+
+def problem(problem: Mapping[str, Any]) -> tuple[str, str]:
+    """A title for what went wrong, and what to do."""
+    return PROBLEMS.get(problem["status"], OTHER_PROBLEM)
 
 
 def rows(view: View) -> list[Row]:

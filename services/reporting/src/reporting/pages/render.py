@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reporting.live.sse import event
 from reporting.pages import present
@@ -37,6 +37,10 @@ class Pages:
     def unknown(self, visitor: Visitor | None) -> str:
         """Nothing has been heard of this campaign."""
         return self._fill("unknown.html", visitor=visitor)
+
+    def problem(self, problem: Mapping[str, Any], visitor: Visitor | None) -> str:
+        """What else went wrong; `problem` as the API has it."""
+        return self._fill("problem.html", problem=problem, visitor=visitor)
 
     def refused(self, path: str, errors: Sequence[Mapping[str, str]], visitor: Visitor | None) -> str:
         """The address asks for what cannot be shown; `errors` as in a problem."""

@@ -20,6 +20,7 @@ from chassis.refusal import Unknown
 from reporting.access import ACCESS, OF
 from reporting.live.sse import stream
 from reporting.live.watch import Live
+from reporting.pages import problems
 from reporting.pages.render import FOLDER, Pages
 from reporting.questions.asked import AsOf, KnownAt, instant_asked
 from reporting.questions.late import compared, late
@@ -93,6 +94,7 @@ def mount(app: FastAPI, questions: Questions, live: Live) -> None:
         return web.html(pages.campaign(seen, arrived, visitor(request), asked=chosen, tables=tables(request, campaign)))
 
     app.include_router(routes)
+    problems.mount(app, pages, visitor)
 
     @app.get("/campaigns/{campaign}/live", include_in_schema=False)
     async def campaign_live(
@@ -113,7 +115,7 @@ def visitor(request: Request) -> web.Visitor | None:
     """Who looks; None where nobody can log in."""
     if request.app.state.access.sessions is None:
         return None
-    session: Session | None = request.state.session
+    session: Session | None = getattr(request.state, "session", None)  # none at an address that is no route
     if session is None:
         return web.Visitor(back=request.url.path)
     return web.Visitor(session.caller.name or session.caller.sub, session.csrf)
