@@ -222,6 +222,7 @@ async def test_what_goes_wrong_in_a_browser_is_a_page(pages: Pages, address: str
         assert page.status_code == status
         assert page.headers["content-type"].startswith("text/html")
         assert says in page.text
+        assert 'href="/login?back=/"' in page.text
         for path, accept in ((address, "*/*"), ("/v1/tidak-ada", "text/html")):
             answer = await browser.get(path, headers={"Accept": accept})
             assert answer.headers["content-type"] == "application/problem+json"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI
@@ -30,7 +31,9 @@ def _as_a_page(handle: Handler, pages: Pages, visitor: Callable[[Request], web.V
         response = await handle(request, error)
         if request.url.path.startswith(_FOR_PROGRAMS) or "text/html" not in request.headers.get("accept", ""):
             return response
-        page = web.html(pages.problem(json.loads(bytes(response.body)), visitor(request)), response.status_code)
+        who = visitor(request)
+        who = who and replace(who, back="/")  # here it would end again
+        page = web.html(pages.problem(json.loads(bytes(response.body)), who), response.status_code)
         page.headers.update({name: value for name, value in response.headers.items() if name in _KEPT})
         return page
 
