@@ -107,7 +107,7 @@ class OffsetsInKafka(Consumer):
         return {}
 
     async def _commit(self, runs: Any, fault: Any = None) -> None:
-        batches, faults = self._applier._decode(runs)
+        batches, faults = await self._applier._decode(runs)
         async with self._pool.acquire() as tx, tx.transaction():
             for topic, batch in batches.items():
                 await self._applier._handlers[topic](tx, batch)
