@@ -59,5 +59,5 @@ async def apply(app: App, events: list[Event]) -> float:
     records = [record(event, first + number) for number, event in enumerate(events)]
     with turns() as taken:
         await asyncio.sleep(0)  # from the next turn on they are counted
-        await consumer._applier.apply(records)
+        await consumer._applier.apply(records, await consumer._applier.decode(records))
     return max(taken)

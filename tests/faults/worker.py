@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Consumer, OwnTopics, Relay, Subscription, position
-from exactly_once.applier import Applier
+from exactly_once.applier import Applier, told_apart
 from exactly_once.dead_letters import DeadLetters
 from exactly_once.metrics import Metrics
 from exactly_once.position import Position
@@ -106,8 +106,8 @@ class OffsetsInKafka(Consumer):
     async def _compare(self, partitions: Any) -> Any:
         return {}
 
-    async def _commit(self, runs: Any, fault: Any = None) -> None:
-        batches, faults = await self._applier._decode(runs)
+    async def _commit(self, runs: Any, decoded: Any) -> None:
+        batches, faults = told_apart(runs, decoded)
         async with self._pool.acquire() as tx, tx.transaction():
             for topic, batch in batches.items():
                 await self._applier._handlers[topic](tx, batch)

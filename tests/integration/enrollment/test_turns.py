@@ -36,5 +36,5 @@ async def test_requests_that_hold_every_connection_hold_up_no_batch(world: World
     async with AsyncExitStack() as held:
         for _ in range(world.settings.database_pool_size):
             await held.enter_async_context(world.pool.acquire())
-        await consumer._applier.apply([message.record])
+        await consumer._applier.apply([message.record], await consumer._applier.decode([message.record]))
     assert await world.decision(message) == ("counted", None)

@@ -17,7 +17,7 @@ from exactly_once import Batch, Connection, Consumer, KafkaSettings, position
 from exactly_once.errors import Fenced
 from exactly_once.position import Move
 from stack.ports import free_port
-from tests.ledger import consuming, ledger_consumer, recording, send
+from tests.ledger import consuming, count, ledger_consumer, recording, send
 from tests.support import tuned, until
 
 
@@ -57,9 +57,9 @@ class Overtaken(Consumer):
         super().__init__(*args, **options)
         self._commit, self._applier._commit = self._applier._commit, self._overtaken
 
-    async def _overtaken(self, runs: Any, fault: Any = None) -> None:
+    async def _overtaken(self, runs: Any, decoded: Any) -> None:
         try:
-            await self._commit(runs, fault)
+            await self._commit(runs, decoded)
         except ZeroDivisionError:
             if not self.overtaken:
                 self.overtaken = True
@@ -134,3 +134,33 @@ async def ready_or_done(consumer: Consumer, task: asyncio.Task[None]) -> bool:
 
 async def says(probe: KafkaProbe) -> bool:
     return bool(probe.problems())
+
+
+@pytest.mark.parametrize("failures", [1, 3, 6])
+async def test_what_was_decoded_ahead_of_a_batch_that_failed_is_read_again(
+    failures: int, settings: KafkaSettings, pool: asyncpg.Pool
+) -> None:
+    """As it came it would look like a hole of the log, which is believed the second time: the batch would be lost."""
+    applied = list[int]()
+
+    async def ahead() -> bool:
+        return consumer._in_hand > 1
+
+    async def handle(tx: Connection, batch: Batch[Any]) -> None:
+        nonlocal failures
+        (received,) = batch
+        if received.event.revision == 3 and failures:
+            failures -= 1
+            await until(ahead)
+            raise OSError
+        await count(tx, batch)
+        applied.append(received.event.revision)
+
+    eager = tuned(settings, max_records=1)
+    await send(settings, [recording(number=1, revision=revision) for revision in range(1, 9)])
+    consumer = ledger_consumer(eager, pool, handle)
+    async with consuming(consumer):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 8 FROM exactly_once.position"))
+    assert applied == list(range(1, 9))
+    assert await pool.fetchval("SELECT n FROM total") == 8
+    assert not failures

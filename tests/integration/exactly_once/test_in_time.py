@@ -65,8 +65,8 @@ async def test_one_that_is_never_made_smaller_never_ends(
         if len(batch) > 30:
             await cut_off(tx)
 
-    async def as_it_came(applier: Applier, records: Any) -> None:
-        await applier._apply(records)
+    async def as_it_came(applier: Applier, records: Any, decoded: Any) -> None:
+        await applier._apply(records, decoded)
 
     async def tried() -> bool:
         return len([size for size in tries if size > 30]) >= 5

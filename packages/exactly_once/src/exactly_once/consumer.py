@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from exactly_once import flood, guard, position, set_aside
-from exactly_once.applier import Applier
+from exactly_once.applier import Applier, Decoded
 from exactly_once.dead_letters import DeadLetters, Subscription
 from exactly_once.errors import OUTAGE, Flood, Stop, in_a_line
 from exactly_once.expected import Expected, went_back
@@ -28,6 +28,7 @@ from exactly_once.stall import Stall
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 BATCH_WAIT_MS: Final = 10  # an empty poll waits
+END_WITHIN: Final = 5.0  # seconds, for what is under way when the process stops
 
 
 class Consumer:
@@ -67,7 +68,9 @@ class Consumer:
         )
         self._stall = Stall(settings.tuning.stall_limit)
         self._held: dict[Partition, int] = {}
-        self._in_hand = False
+        self._in_hand = 0
+        self._applying: asyncio.Task[None] | None = None
+        self._seeks = 0
         self._failures = 0
         self._trouble: str | None = "not started"
         self._blind: str | None = None
@@ -79,7 +82,7 @@ class Consumer:
             allow_auto_create_topics=False,
             metadata_max_age_ms=10_000,
             apply_types=False,
-            graceful_timeout=5.0,
+            graceful_timeout=END_WITHIN,
             logger=None,  # it has a line for every batch; aiokafka reports the errors
         )
         self._subscriber = self._broker.subscriber(
@@ -128,6 +131,7 @@ class Consumer:
             try:
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(self._log)
+                    stack.push_async_callback(self._end_applying)
                     stack.push_async_callback(self._broker.stop)
                     await self._broker.start()
                     return stack.pop_all()
@@ -250,6 +254,7 @@ class Consumer:
         if self._own is not None and went_back(expected, positions):
             self._own.invalidate()  # an older database
         self._expected.read_back(positions)
+        self._seeks += 1
         consumer = self._subscriber.consumer
         assigned = self._assigned()
         for each in positions:
@@ -260,13 +265,29 @@ class Consumer:
         self._trouble = None
 
     async def _on_batch(self, records: tuple[Record, ...]) -> None:
-        """FastStream's handler. It never raises: an exception would be logged and the batch skipped."""
-        self._in_hand = True
+        """FastStream's handler: decodes a batch while the one before is applied, and returns while this one is.
+
+        It never raises: an exception would be logged and the batch skipped.
+        """
+        self._in_hand += 1
+        seeks = self._seeks
+        decoding = asyncio.create_task(self._applier.decode(records), name="decode")
+        await asyncio.wait([decoding] if self._applying is None else [decoding, self._applying])
+        under_way = self._applier.under_way = asyncio.get_running_loop().create_future()
+        self._applying = asyncio.create_task(self._apply(records, decoding, seeks), name="apply")
+        # More is fetched and decoded once the database works: until then it would only keep it waiting.
+        await asyncio.wait([self._applying, under_way], return_when=asyncio.FIRST_COMPLETED)
+
+    async def _apply(self, records: Sequence[Record], decoding: Awaitable[Decoded], seeks: int) -> None:
+        """`seeks`: how often the log had been sought when the records came; what came before a seek is read again."""
         try:
             if self._own is not None:
                 await self._own.wait()
-            await self._applier.apply(records)
-            self._failures, self._trouble = 0, None
+            if seeks != self._seeks:
+                await self._seek(self._assigned())
+            elif not self._applier.stopped:
+                await self._applier.apply(records, await decoding)
+                self._failures, self._trouble = 0, None
         except Flood as verdict:
             await self._remember(verdict)
             self._fail(verdict)
@@ -283,7 +304,12 @@ class Consumer:
                 self._trouble = f"a batch fails again and again: {in_a_line(error)}"
                 await asyncio.sleep(BACK_OFF[min(self._failures - 2, len(BACK_OFF) - 1)])
         finally:
-            self._in_hand = False
+            self._in_hand -= 1
+
+    async def _end_applying(self) -> None:
+        if self._applying is not None:
+            self._applying.cancel()
+            await asyncio.wait([self._applying], timeout=END_WITHIN)
 
     async def _remember(self, verdict: Flood) -> None:
         try:

@@ -23,10 +23,15 @@ Handler = Callable[[Connection, Batch[Any]], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Subscription:
-    """A topic and the code that applies its events, within the batch's transaction."""
+    """A topic and the code that applies its events, within the batch's transaction.
+
+    `prepare` makes what the handler may want beside each event (`Received.prepared`): of a batch while the one before
+    is applied, and of no event that comes another way.
+    """
 
     topic: Topic
     handler: Handler
+    prepare: Callable[[Received[Any]], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Received(Generic[E]):
 
     event: E
     record: Record
+    prepared: Any = None
 
     @property
     def content_sha256(self) -> bytes:

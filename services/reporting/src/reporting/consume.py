@@ -28,7 +28,7 @@ def subscriptions() -> list[Subscription]:
         Subscription(topics.SCHOOLS, on_schools),
         Subscription(topics.TARGETS, on_targets),
         Subscription(topics.VISITS, on_visits),
-        Subscription(topics.RECORDINGS, recordings.merge),
+        Subscription(topics.RECORDINGS, recordings.merge, recordings.row),
         Subscription(topics.SUBMISSION_DECISIONS, decisions.merge),
         Subscription(topics.PROGRESS, progress.merge),
     ]

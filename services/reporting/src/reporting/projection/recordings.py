@@ -9,7 +9,6 @@ from contracts.recordings import Recording
 from contracts.topics import RECORDINGS
 from exactly_once import Batch, Connection, Received
 from exactly_once.facts import CONFLICT_DETAIL, REVISION_CONFLICT
-from exactly_once.slices import slices
 from reporting.projection import changes
 
 # The members of the type `reporting.recording_event` in its order, but for the last, the hash: an event is sent to
@@ -98,7 +97,7 @@ async def merge(tx: Connection, batch: Batch[Recording]) -> None:
     for recording in batch:
         by_campaign[recording.event.campaign].append(recording)
     for campaign, received in sorted(by_campaign.items()):
-        sent = [row(recording) async for part in slices(received) for recording in part]
+        sent = [recording.prepared or row(recording) for recording in received]
         rows = distinct(sent)
         kept: int = await tx.fetchval(MERGE, campaign, rows, newest(rows))
         if kept < len(rows):
