@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -55,15 +56,17 @@ WATCHING = {
 
 
 def listed() -> dict[str, set[str]]:
-    """The files that docs/how-it-flows.md has for each walk: a heading with their number, then a folder a line."""
+    """The files that docs/how-it-flows.md has for each walk: a heading with their numbers, then a folder a line."""
     page = (ROOT / "docs/how-it-flows.md").read_text()
-    walks = {}
-    for name, count, block in re.findall(
-        r"^### ([^:\n]+): (\d+) files\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE
+    walks, told = {}, {}
+    for name, count, own, block in re.findall(
+        r"^### ([^:\n]+): (\d+) files, (\d+) of its own\n\n```\n(.*?)```", page, re.DOTALL | re.MULTILINE
     ):
         lines = (line.split(maxsplit=1) for line in block.splitlines())
         walks[name] = {f"{folder}{file}" for folder, files in lines for file in files.split()}
-        assert len(walks[name]) == int(count)
+        told[name] = (int(count), int(own))
+    walked = collections.Counter(file for files in walks.values() for file in files)
+    assert told == {name: (len(files), sum(walked[file] == 1 for file in files)) for name, files in walks.items()}
     return walks
 
 
