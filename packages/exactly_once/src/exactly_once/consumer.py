@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from itertools import chain
 from typing import Any, Final
 
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
@@ -27,7 +28,7 @@ from exactly_once.stall import Stall
 
 logger: Final = logging.getLogger(__name__)
 BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-BATCH_WAIT_MS: Final = 10  # an empty poll waits
+POLL_MS: Final = 500  # a poll waits so long for the first record, and returns with it at once
 END_WITHIN: Final = 5.0  # seconds, for what is under way when the process stops
 
 
@@ -89,8 +90,6 @@ class Consumer:
             *(self._prefix + topic.name for topic in self._topics),
             group_id=self._prefix + group,
             batch=True,
-            max_records=settings.tuning.max_records,
-            batch_timeout_ms=BATCH_WAIT_MS,
             auto_offset_reset="none",
             isolation_level="read_committed" if any(topic.outsiders for topic in self._topics) else "read_uncommitted",
             ack_policy=AckPolicy.MANUAL,
@@ -100,6 +99,7 @@ class Consumer:
             parser=_as_it_came,
             decoder=_the_records,
         )
+        self._subscriber.get_msg = self._poll  # type: ignore[method-assign]
         self._subscriber(self._on_batch)
 
     def problems(self) -> list[str]:
@@ -263,6 +263,11 @@ class Consumer:
                 consumer.seek(named, each.next_offset)
                 consumer.resume(named)
         self._trouble = None
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+        """FastStream's own sleeps after each poll that brought nothing, and what comes meanwhile waits."""
+        polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.tuning.max_records)
+        return tuple(chain.from_iterable(polled.values()))
 
     async def _on_batch(self, records: tuple[Record, ...]) -> None:
         """FastStream's handler: decodes a batch while the one before is applied, and returns while this one is.
