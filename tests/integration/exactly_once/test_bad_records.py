@@ -66,6 +66,22 @@ async def test_a_header_whose_name_is_no_utf_8(settings: KafkaSettings, pool: as
     assert await pool.fetchval("SELECT n FROM total") == 100
 
 
+async def test_a_record_over_which_decoding_itself_fails(settings: KafkaSettings, pool: asyncpg.Pool) -> None:
+    """Not in a way that a contract foresees: it stands alone all the same, and none behind it waits."""
+
+    def prepare(received: Any) -> None:
+        1 / (received.event.revision - 7)
+
+    consumer = ledger_consumer(settings, pool)
+    consumer._applier._prepare[RECORDINGS.name] = prepare
+    await send(settings, [recording(number, revision=7 if number == 50 else 1) for number in range(100)])
+    async with consuming(consumer):
+        await until(lambda: pool.fetchval("SELECT sum(next_offset) = 100 FROM exactly_once.position"))
+    assert await pool.fetchval("SELECT n FROM total") == 99
+    rows = await pool.fetch("SELECT reason, detail FROM exactly_once.dead_letter")
+    assert [tuple(row) for row in rows] == [("refused", "ZeroDivisionError")]
+
+
 @pytest.mark.parametrize("kind", POISON)
 async def test_poison_in_the_middle_of_a_batch(kind: str, settings: KafkaSettings, pool: asyncpg.Pool) -> None:
     value, headers, reason = POISON[kind]

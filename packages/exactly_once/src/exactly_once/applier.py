@@ -67,10 +67,14 @@ class Applier:
         topic = record.topic.removeprefix(self._prefix)
         try:
             received = Received(self._decoders[topic](record), record)
+            if (prepare := self._prepare[topic]) is not None:
+                received.prepared = prepare(received)
         except Undecodable as error:
             return Fault(record, error.reason, error.detail, of_sender=topic in self._outsiders)
-        if (prepare := self._prepare[topic]) is not None:
-            received.prepared = prepare(received)
+        except Exception as error:
+            if is_of_the_world(error):
+                raise
+            return Fault(record, "refused", in_a_line(error))
         return received
 
     async def apply(self, records: Sequence[Record], decoded: Decoded) -> None:
