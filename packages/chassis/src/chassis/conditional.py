@@ -33,12 +33,8 @@ def if_match(
     ] = None,
 ) -> int | None:
     """The revision that the client expects; None without the header and for `*`. Raises Problem(MALFORMED)."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    match = _REVISION.match(if_match.strip())
-    if match is None:
-        raise Problem(MALFORMED, 'If-Match must be one revision in quotes, as "7".')
-    return int(match[2])
+    match = _read(if_match, _REVISION, 'If-Match must be one revision in quotes, as "7".')
+    return None if match is None else int(match[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +57,17 @@ def if_match_beside(
     ] = None,
 ) -> Read | None:
     """As `if_match`, where what is answered changes beside the revision too."""
+    wanted = 'If-Match must be one entity tag or revision in quotes, as "7.3" or "7".'
+    match = _read(if_match, _REVISION_BESIDE, wanted)
+    return None if match is None else Read(int(match[2]), None if match[4] is None else int(match[4]))
+
+
+def _read(if_match: str | None, form: re.Pattern[str], wanted: str) -> re.Match[str] | None:
     if if_match is None or if_match.strip() == "*":
         return None
-    match = _REVISION_BESIDE.match(if_match.strip())
-    if match is None:
-        raise Problem(MALFORMED, 'If-Match must be one entity tag or revision in quotes, as "7.3" or "7".')
-    return Read(int(match[2]), None if match[4] is None else int(match[4]))
+    if (match := form.match(if_match.strip())) is None:
+        raise Problem(MALFORMED, wanted)
+    return match
 
 
 def only_new(
